@@ -1,0 +1,166 @@
+"""Causes of failure, one class each; what to say about them is in `__str__`, what to do in attributes.
+
+Two families: :class:`PeerError` is the other side's mistake (it gets an answer and, where it must,
+a close code); :class:`HubError` is ours or the machine's.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+ErrorCode = Literal[
+    "malformed",
+    "unknown_type",
+    "invalid",
+    "not_found",
+    "unauthenticated",
+    "forbidden",
+    "conflict",
+    "revoked",
+    "too_large",
+    "too_many",
+    "out_of_order",
+    "unavailable",
+    "internal",
+]
+
+
+class BarcastError(Exception):
+    """Root of everything Barcast raises on purpose."""
+
+
+class PeerError(BarcastError):
+    """The other side erred: it is answered with `code`, and over HTTP with `status`.
+
+    Args:
+        detail: what was expected and what came, one sentence for a person.
+        field: dotted name of the field at fault, where there is one.
+    """
+
+    code: ClassVar[ErrorCode] = "invalid"
+    status: ClassVar[int] = 422
+
+    def __init__(self, detail: str, field: str | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.field = field
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.detail}" if self.field else self.detail
+
+
+class Malformed(PeerError):
+    """Not a message at all: not JSON or MessagePack, not an object, no text in `type`."""
+
+    code = "malformed"
+    status = 400
+
+
+class UnknownType(PeerError):
+    """A well-formed message of a type that this socket does not know."""
+
+    code = "unknown_type"
+    status = 422
+
+
+class Invalid(PeerError):
+    """A field is missing, of the wrong type or beyond its limit."""
+
+
+class NotFound(PeerError):
+    """No such job, kind, phase, artifact or address."""
+
+    code = "not_found"
+    status = 404
+
+
+class Unauthenticated(PeerError):
+    """No token, or one that nobody issued."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(PeerError):
+    """Known, but not allowed."""
+
+    code = "forbidden"
+    status = 403
+
+
+class Conflict(PeerError):
+    """Right in itself, but not in the state the job is in."""
+
+    code = "conflict"
+    status = 409
+
+
+class Revoked(PeerError):
+    """The attempt reported on is over; nothing further is taken for it."""
+
+    code = "revoked"
+    status = 410
+
+
+class TooLarge(PeerError):
+    """Over a size limit."""
+
+    code = "too_large"
+    status = 413
+
+
+class TooMany(PeerError):
+    """Over a rate or count limit.
+
+    Args:
+        retry_after_s: seconds after which the same request is welcome again.
+    """
+
+    code = "too_many"
+    status = 429
+
+    def __init__(self, detail: str, retry_after_s: float = 1.0) -> None:
+        super().__init__(detail)
+        self.retry_after_s = retry_after_s
+
+
+class OutOfOrder(PeerError):
+    """A numbered message came before the one that is due.
+
+    Args:
+        expected: the number that is due next.
+        came: the number that came.
+    """
+
+    code = "out_of_order"
+    status = 409
+
+    def __init__(self, expected: int, came: int) -> None:
+        super().__init__(f"expected {expected}, got {came}", "n")
+        self.expected = expected
+        self.came = came
+
+
+class HubError(BarcastError):
+    """Our side failed; the peer did nothing wrong."""
+
+    code: ClassVar[ErrorCode] = "internal"
+    status: ClassVar[int] = 500
+
+
+class Unavailable(HubError):
+    """What was asked cannot be stored or done at the moment; the same request may succeed later."""
+
+    code = "unavailable"
+    status = 503
+
+
+class StoreError(HubError):
+    """The database refused: locked for too long, full, unreadable, newer than this Barcast."""
+
+    code = "unavailable"
+    status = 503
+
+
+class LaunchError(HubError):
+    """A job's work could not be started (its process or function did not come up)."""

@@ -1,0 +1,94 @@
+"""Every limit and interval of the hub, in one frozen struct: unit in the name, reason beside it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from hub.errors import Invalid
+
+KIB = 1024
+Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
+Count = Annotated[int, Meta(ge=1, le=10_000_000)]
+Bytes = Annotated[int, Meta(ge=KIB, le=1024 * KIB * KIB)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Limits of one hub. Every field can be set by the environment variable `BARCAST_` + its name."""
+
+    # What comes in
+    message_bytes: Bytes = 64 * KIB  # one frame from outside; larger is a mistake or an attack
+    message_fragments: Count = 64  # a 64 KiB message needs no more
+    body_bytes: Bytes = 64 * KIB  # HTTP; the same messages as on the socket
+    json_depth: Count = 64  # deeper nesting exhausts a decoder's stack
+    malformed_in_a_row: Count = 5  # then it is not a client of ours: 4400
+    header_s: Seconds = 10.0  # a browser sends its headers at once
+    hello_s: Seconds = 10.0  # and its hello too
+    reports_per_s: Count = 1_000  # of one worker socket; samplers send 10 a second and job
+    report_bytes_per_s: Bytes = KIB * KIB
+    requests_per_minute: Count = 100  # of one viewer socket or HTTP client: a person clicks slower
+    topics_per_viewer: Count = 128  # a page of widgets, with room
+    viewers: Count = 20_000  # about 25 kB each: half a gigabyte
+    artifacts_per_job: Count = 100
+
+    # What goes out
+    update_interval_s: Seconds = 0.05  # 20 a second looks live; more only costs
+    hidden_interval_s: Seconds = 1.0  # a hidden tab paints nothing
+    derived_interval_s: Seconds = 1.0  # viewers, queue positions, summary
+    heartbeat_s: Seconds = 10.0  # a page cannot see pings
+    ping_s: Seconds = 20.0
+    pong_s: Seconds = 20.0
+    write_buffer_bytes: Bytes = 256 * KIB  # over this a viewer is owed its newest state only
+    send_buffer_bytes: Bytes = 128 * KIB  # the kernel's; a large one hides a reader that stopped
+    stuck_s: Seconds = 30.0  # nothing taken for so long with a full buffer: dropped
+    feed_terminal_jobs: Count = 100  # older ones over HTTP
+    retry_after_s: Seconds = 1.0  # what `closing` asks clients to wait at least
+
+    # Jobs
+    lease_s: Seconds = 60.0  # silence of a remote worker before it counts as lost
+    beat_s: Seconds = 5.0  # how often an idle worker says that it lives
+    report_interval_s: Seconds = 0.1  # at most 10 reports a second and job
+    stall_s: Seconds = 15.0  # or stall_gaps times the usual gap between advances, the longer
+    stall_gaps: Count = 5
+    grace_s: Seconds = 10.0  # from cancel to SIGTERM
+    kill_s: Seconds = 5.0  # from SIGTERM to SIGKILL
+    jobs_at_once: Count = os.cpu_count() or 1  # one busy core each
+    orphan_s: Seconds = 600.0  # a child that finds no hub for so long stops itself
+
+    # What is kept
+    save_interval_s: Seconds = 1.0  # moving numbers are saved at least so often
+    commit_backlog: Count = 10_000  # writes waiting for the disk before workers are made to wait
+    busy_s: Seconds = 10.0  # SQLite's patience with another process's lock
+    log_entries_per_job: Count = 1_000
+    samples_per_job: Count = 500
+    keep_s: Seconds = 7 * 86_400.0  # terminal jobs
+    keep_jobs: Count = 10_000
+    retention_interval_s: Seconds = 600.0
+
+
+def load(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
+    """Settings from explicit values, then `BARCAST_*` variables, then the defaults.
+
+    Args:
+        given: field name to value; `None` means not given.
+        environ: the process environment.
+
+    Raises:
+        Invalid: a value is of the wrong type or out of bounds; names the field.
+    """
+    values: dict[str, Any] = {}
+    for name in Settings.__struct_fields__:
+        variable = f"BARCAST_{name.upper()}"
+        if given.get(name) is not None:
+            values[name] = given[name]
+        elif variable in environ:
+            values[name] = environ[variable]
+    try:
+        return msgspec.convert(values, Settings, strict=False)
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at `$.")
+        raise Invalid(reason, path.rstrip("`") or None) from None
