@@ -377,7 +377,7 @@ class Job:
         self._log(change, now, "created", f"Queued{by}")
         return change
 
-    def cancel(self, by: str | None, reason: str | None, force: bool, now: int) -> Change:
+    def cancel(self, by: str | None, reason: str | None, *, force: bool, now: int) -> Change:
         """Ask for a cancel. Asking again changes nothing, but for a `force` that was not asked for before.
 
         Raises:

@@ -154,7 +154,7 @@ class Room:
     def __len__(self) -> int:
         return len(self._lane_of)
 
-    def __contains__(self, member: Member) -> bool:
+    def __contains__(self, member: object) -> bool:
         return member in self._lane_of
 
     def join(self, member: Member, encoding: Encoding, filter_: Filter | None, *, slow: bool) -> Lane:

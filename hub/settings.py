@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     requests_per_minute: Count = 100  # of one viewer socket or HTTP client: a person clicks slower
     topics_per_viewer: Count = 128  # a page of widgets, with room
     viewers: Count = 20_000  # about 25 kB each: half a gigabyte
+    workers: Count = 5_000  # open worker sockets
     artifacts_per_job: Count = 100
 
     # What goes out
@@ -57,6 +58,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     grace_s: Seconds = 10.0  # from cancel to SIGTERM
     kill_s: Seconds = 5.0  # from SIGTERM to SIGKILL
     jobs_at_once: Count = os.cpu_count() or 1  # one busy core each
+    give_up_s: Seconds = 3_600.0  # a lost worker may come back so long; then its attempt is over
     orphan_s: Seconds = 600.0  # a child that finds no hub for so long stops itself
 
     # What is kept

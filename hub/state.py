@@ -50,6 +50,20 @@ class JobFacts(Struct, frozen=True, kw_only=True):
         return self.place != "outside"
 
 
+CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def job_id(now: int, entropy: bytes) -> str:
+    """A ULID: 48 bits of time, 80 of chance, in Crockford's base 32, so that ids sort by age.
+
+    Args:
+        now: milliseconds since 1970.
+        entropy: 10 random bytes.
+    """
+    number = (now << 80) | int.from_bytes(entropy, "big")
+    return "".join(CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+
+
 class Saved(Struct, kw_only=True):
     """A job's numbers as they were at its checkpoint."""
 

@@ -1,0 +1,330 @@
+"""HTTP: start, list, control and read jobs, and report on them with nothing but `curl`."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import Request
+from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from hub import auth
+from hub.answers import body_of, decode, json_response, problem, whole_number
+from hub.errors import BarcastError, Conflict, Invalid, NotFound, TooMany
+from hub.held import Held
+from hub.protocol import (
+    Artifact,
+    AttemptMessage,
+    CancelAck,
+    CancelOrder,
+    Checkpoint,
+    Entry,
+    Finish,
+    HttpAck,
+    HttpControl,
+    HttpStart,
+    Numbered,
+    PhaseStart,
+    Report,
+)
+from hub.rate import Allowance
+from hub.rows import JobRow
+from hub.service import Service
+from hub.state import JobState
+from hub.view import JobView, KindView, Status
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+LIST_LIMIT, LIST_MOST = 50, 500
+LOG_LIMIT, LOG_MOST = 200, 1_000
+CLIENTS_REMEMBERED = 10_000  # addresses whose rate is counted; the longest unseen is forgotten first
+HISTORY_RUNS = 20
+REPORTS: dict[str, type[AttemptMessage]] = {
+    "report": Report,
+    "phase": PhaseStart,
+    "entry": Entry,
+    "checkpoint": Checkpoint,
+    "artifact": Artifact,
+    "finish": Finish,
+    "cancel_ack": CancelAck,
+}
+SANDBOX = {
+    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "x-content-type-options": "nosniff",
+}
+
+
+class Api:
+    """The HTTP endpoints of one service."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+
+    def routes(self) -> list[Route]:
+        """Every route but pages, streams and metrics."""
+        one = "/api/jobs/{id}"
+        return [
+            self._route("/api/kinds", self.kinds),
+            self._route("/api/kinds/{kind}/history", self.history),
+            self._route("/api/summary", self.summary),
+            self._route("/api/jobs", self.jobs),
+            self._route("/api/jobs", self.start, "POST"),
+            self._route(one, self.job),
+            self._route(one, self.delete, "DELETE"),
+            self._route(f"{one}/log", self.log),
+            self._route(f"{one}/samples", self.samples),
+            self._route(f"{one}/traceback", self.traceback),
+            self._route(f"{one}/artifacts/{{name:path}}", self.artifact),
+            *[self._route(f"{one}/{verb}", self._control(verb), "POST") for verb in CONTROLS],
+            *[self._route(f"{one}/{name}", self._report(type_), "POST") for name, type_ in REPORTS.items()],
+        ]
+
+    @staticmethod
+    def _route(path: str, endpoint: Endpoint, method: str = "GET") -> Route:
+        async def answered(request: Request) -> Response:
+            try:
+                return await endpoint(request)
+            except BarcastError as error:
+                return problem(error)
+
+        return Route(path, answered, methods=[method], name=f"{method} {path}")
+
+    # ── Kinds ─────────────────────────────────────────────────────────────────
+
+    async def kinds(self, request: Request) -> Response:
+        return json_response({"kinds": [await self._kind(kind) for kind in sorted(self._service.runner.kinds)]})
+
+    async def _kind(self, kind: str) -> KindView:
+        info, past = self._service.runner.kinds[kind], await self._service.hub.past(kind)
+        return KindView(
+            kind=kind, title=info.title, doc=info.doc, params=info.params, cancel_note=info.cancel_note,
+            typical=past.typical, stop_p50_s=past.stop_p50_s,
+        )  # fmt: skip
+
+    async def history(self, request: Request) -> Response:
+        kind = request.path_params["kind"]
+        hub = self._service.hub
+        runs = await hub.store.runs(kind, HISTORY_RUNS)
+        if not runs and kind not in self._service.runner.kinds:
+            raise NotFound("no such kind")
+        past = await hub.past(kind)
+        listed = [
+            {"job": run.job, "status": run.status, "started_at": run.started_at, "elapsed_s": run.elapsed_s}
+            for run in runs
+        ]
+        return json_response(
+            {
+                "runs": listed,
+                "typical": past.typical,
+                "phases": past.phases,
+                "curve": past.curve,
+                "stop_p50_s": past.stop_p50_s,
+            }
+        )
+
+    async def summary(self, request: Request) -> Response:
+        view = msgspec.to_builtins(self._service.hub.summary())
+        return json_response({name: value for name, value in view.items() if name != "type"})
+
+    # ── Jobs ──────────────────────────────────────────────────────────────────
+
+    async def start(self, request: Request) -> Response:
+        self._count(request)
+        order = decode(await self._body(request), HttpStart)
+        if order.external:
+            return await self._open_outside(order)
+        held, made = await self._service.runner.start(order, by=None)
+        return json_response(self._view(held), 201 if made else 200)
+
+    async def _open_outside(self, order: HttpStart) -> Response:
+        hub = self._service.hub
+        facts = hub.facts(
+            kind=order.kind, title=order.title or order.kind, place="outside", params=order.params, tags=order.tags,
+            key=order.key,
+        )  # fmt: skip
+        state = JobState(total=order.total, unit=order.unit)
+        held, made = await hub.once(order.kind, order.key, lambda: hub.create(facts, order.phases, state))
+        view = msgspec.structs.replace(self._view(held), report_token=auth.report_token(hub.secret, held.id))
+        return json_response(view, 201 if made else 200)
+
+    async def jobs(self, request: Request) -> Response:
+        query = request.query_params
+        limit = whole_number(request, "limit", LIST_LIMIT, LIST_MOST)
+        rows, cursor = await self._service.hub.store.jobs(
+            status=statuses(query.getlist("status")),
+            kind=query.getlist("kind"),
+            tag=query.getlist("tag"),
+            q=query.get("q", ""),
+            limit=max(limit, 1),
+            after=query.get("after"),
+        )
+        views = [await self._listed(row) for row in rows]
+        return json_response({"jobs": views, "next": cursor})
+
+    async def _listed(self, row: JobRow) -> JobView:
+        """What is in memory is newer than its row."""
+        hub = self._service.hub
+        return hub.shown_of(hub.jobs.get(row.id) or await hub.load(row)).view
+
+    async def job(self, request: Request) -> Response:
+        hub = self._service.hub
+        shown = hub.shown_of(await self._find(request))
+        etag = f'"{hub.epoch}-{shown.seq}"'
+        if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+            return Response(status_code=304, headers={"etag": etag})
+        return json_response(shown.view, headers={"etag": etag})
+
+    async def delete(self, request: Request) -> Response:
+        self._count(request)
+        await self._service.hub.delete(request.path_params["id"])
+        return Response(status_code=204)
+
+    def _control(self, verb: str) -> Endpoint:
+        async def control(request: Request) -> Response:
+            self._count(request)
+            ask = decode(await self._body(request), HttpControl)
+            held = await CONTROLS[verb](self._service, request.path_params["id"], ask)
+            return json_response(self._view(held), 202)
+
+        return control
+
+    async def log(self, request: Request) -> Response:
+        held = await self._find(request)
+        store = self._service.hub.store
+        after = whole_number(request, "after", 0)
+        before = whole_number(request, "before", 0) or None
+        limit = whole_number(request, "limit", LOG_LIMIT, LOG_MOST)
+        entries = await store.entries(
+            held.id, after=after, before=before, limit=max(limit, 1), newest=before is not None
+        )
+        gap = await store.gap(held.id, after) if "after" in request.query_params else None
+        return json_response({"entries": entries, "log_gap": gap})
+
+    async def samples(self, request: Request) -> Response:
+        held = await self._find(request)
+        return json_response({"samples": await self._service.hub.store.samples(held.id)})
+
+    async def traceback(self, request: Request) -> Response:
+        held = await self._find(request)
+        attempt = whole_number(request, "attempt", 0) or None
+        text = await self._service.hub.store.traceback(held.id, attempt)
+        if text is None:
+            raise NotFound("no traceback is kept for this attempt")
+        return json_response({"attempt": attempt or held.job.state.attempt, "traceback": text})
+
+    async def artifact(self, request: Request) -> Response:
+        held = await self._find(request)
+        row = await self._service.hub.store.artifact(held.id, request.path_params["name"])
+        if row is None:
+            raise NotFound("this job has no such artifact")
+        if row.path is None:
+            return RedirectResponse(row.url or "")
+        if not await anyio.to_thread.run_sync(Path(row.path).is_file):
+            raise NotFound("the file of this artifact is gone")
+        media_type = mimetypes.guess_type(row.name)[0] or "application/octet-stream"
+        name = Path(row.name).name
+        return FileResponse(row.path, filename=name, media_type=media_type, headers=SANDBOX)
+
+    # ── Reports over HTTP ─────────────────────────────────────────────────────
+
+    def _report(self, type_: type[AttemptMessage]) -> Endpoint:
+        async def report(request: Request) -> Response:
+            held = await self._find(request)
+            facts, state = held.job.facts, held.job.state
+            given = auth.token_of(request.headers.get("authorization"))
+            auth.check_token(given, auth.report_token(self._service.hub.secret, held.id), needed=False)
+            if facts.startable:
+                raise Conflict("only a job that was opened from outside is reported on over HTTP")
+            raw = await self._body(request)
+            sent = decode(raw, HttpNumbers)
+            extra: dict[str, Any] = {"job": held.id, "attempt": sent.attempt or state.attempt}
+            if issubclass(type_, Numbered):
+                extra["n"] = sent.n or state.acked + 1
+            message = decode(raw, type_, extra)
+            await self._taken(held, message)
+            return json_response(self._acknowledgement(held))
+
+        return report
+
+    async def _taken(self, held: Held, message: AttemptMessage) -> None:
+        """Apply a message; returns when it is committed."""
+        hub = self._service.hub
+        hub.check_storage()
+        await hub.commit(held, held.job.apply(message, hub.clock()))
+        if isinstance(message, Numbered):
+            held.acked = max(held.acked, message.n)
+
+    def _acknowledgement(self, held: Held) -> HttpAck:
+        state = held.job.state
+        order = held.job.cancel_order() if state.cancel and not state.status.terminal else None
+        cancel = CancelOrder(reason=order.reason, by=order.by, grace_s=order.grace_s) if order else None
+        return HttpAck(job=held.id, attempt=state.attempt, acked=held.acked, cancel=cancel)
+
+    # ── Parts ─────────────────────────────────────────────────────────────────
+
+    async def _find(self, request: Request) -> Held:
+        return await self._service.hub.find(request.path_params["id"])
+
+    def _view(self, held: Held) -> JobView:
+        return self._service.hub.shown_of(held).view
+
+    async def _body(self, request: Request) -> bytes:
+        return await body_of(request, self._service.settings.body_bytes)
+
+    def _count(self, request: Request) -> None:
+        """Hold one client to so many control calls a minute."""
+        client = request.client.host if request.client else ""
+        per_minute = self._service.settings.requests_per_minute
+        allowance = self._allowances.pop(client, None) or Allowance(per_minute / 60, per_minute)
+        self._allowances[client] = allowance
+        if len(self._allowances) > CLIENTS_REMEMBERED:
+            self._allowances.popitem(last=False)
+        if not allowance.may(1, self._service.clock.now()):
+            raise TooMany(f"expected at most {per_minute} control calls a minute", allowance.wait_s(1))
+
+
+class HttpNumbers(msgspec.Struct):
+    """The two numbers that a report over HTTP may leave out."""
+
+    attempt: int | None = None
+    n: int | None = None
+
+
+async def _cancel(service: Service, job: str, ask: HttpControl) -> Held:
+    return await service.hub.cancel(job, None, ask.reason, force=ask.force)
+
+
+async def _retry(service: Service, job: str, ask: HttpControl) -> Held:
+    return await service.runner.retry(job, by=None)
+
+
+async def _pause_or_resume(service: Service, job: str, ask: HttpControl) -> Held:
+    await service.hub.find(job)
+    raise Conflict("this job's worker cannot be paused")
+
+
+CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
+    "cancel": _cancel,
+    "retry": _retry,
+    "pause": _pause_or_resume,
+    "resume": _pause_or_resume,
+}
+
+
+def statuses(names: list[str]) -> list[Status]:
+    """Statuses by name.
+
+    Raises:
+        Invalid: one is not a status.
+    """
+    known = [status.value for status in Status]
+    for name in names:
+        if name not in known:
+            raise Invalid(f"expected one of {', '.join(known)}, got {name[:40]!r}", "status")
+    return [Status(name) for name in names]

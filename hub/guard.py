@@ -1,0 +1,66 @@
+"""What every request passes first: is it made under our name, by our own page or by no page at all?"""
+
+from __future__ import annotations
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hub import auth
+from hub.answers import problem
+from hub.errors import PeerError
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """Middleware around everything.
+
+    Args:
+        app: what it guards.
+        hosts: names under which this hub may be asked, besides this machine's own.
+    """
+
+    def __init__(self, app: ASGIApp, hosts: tuple[str, ...] = ()) -> None:
+        self._app = app
+        self._hosts = hosts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        try:
+            auth.check_host(headers.get("host"), self._hosts)
+            auth.check_origin(headers.get("origin"), headers.get("host"), scope["scheme"])
+        except PeerError as error:
+            await self._refuse(error, scope, receive, send)
+            return
+        await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
+
+    async def _refuse(self, error: PeerError, scope: Scope, receive: Receive, send: Send) -> None:
+        """Before the upgrade, where the server can say why; else by closing an unaccepted socket (403)."""
+        if scope["type"] == "http" or "websocket.http.response" in (scope.get("extensions") or {}):
+            await problem(error)(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return sending

@@ -1,0 +1,197 @@
+"""One job in the hub's memory: its core, what viewers see of it, and who works on it; to a row and back."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from hub.history import curve_of
+from hub.job import Job
+from hub.protocol import ToWorker
+from hub.rows import ArtifactRow, CheckpointRow, JobRow, Note, RunRow, Write
+from hub.shown import Shown
+from hub.state import Change, JobFacts, JobState, Place
+from hub.view import Curve, Outcome, Sample
+
+FIRST_SAMPLE_MS = 1_000
+
+
+class WorkerEnd(Protocol):
+    """The hub's end of a worker: a socket's session, or a link inside the process."""
+
+    def send(self, message: ToWorker) -> None:
+        """Send a message to the worker; silently nothing once it is gone."""
+        ...
+
+
+class Kept(Struct, kw_only=True):
+    """What a row's `state` holds: the state, and the rules the job was created under."""
+
+    place: Place
+    grace_s: float
+    stall_s: float | None
+    stall_gaps: int
+    lease_s: float
+    give_up_s: float
+    state: JobState
+    sample_every_ms: int = FIRST_SAMPLE_MS
+    samples: int = 0
+
+
+class Held:
+    """A job the hub holds in memory.
+
+    Attributes:
+        job: its core, possibly ahead of what is committed.
+        shown: the newest version that viewers may see.
+        pending: durable changes that are not committed yet.
+        worker: who works on it, while connected.
+        acked: highest number that is committed.
+        data: of the last checkpoint.
+        unsaved: moving numbers changed since they were last saved.
+        trail: (seconds, fraction) as sampled, for the kind's curve.
+        deadline: the time for which its timer is armed, or None.
+    """
+
+    def __init__(self, job: Job, *, sample_every_ms: int = FIRST_SAMPLE_MS, samples: int = 0) -> None:
+        self.job = job
+        self.shown: Shown | None = None
+        self.pending = 0
+        self.worker: WorkerEnd | None = None
+        self.acked = job.state.acked
+        self.unsaved = False
+        self.data: Any = None
+        self.trail: list[tuple[float, float]] = []
+        self.deadline: int | None = None
+        self.last_entry = job.state.entries
+        self.sample_every_ms = sample_every_ms
+        self.sampled_at = 0
+        self.samples = samples
+
+    @property
+    def id(self) -> str:
+        return self.job.facts.id
+
+    @property
+    def topic(self) -> str:
+        return f"job:{self.id}"
+
+    def sample(self, now: int, most: int) -> tuple[Sample | None, bool]:
+        """A point for the chart if one is due, and whether the others are to be thinned first.
+
+        Args:
+            now: milliseconds.
+            most: samples to keep; each time they are reached every second one goes and the pace halves.
+        """
+        state = self.job.state
+        if state.started_at is None or now - self.sampled_at < self.sample_every_ms:
+            return None, False
+        self.sampled_at = now
+        thin = self.samples >= most
+        if thin:
+            self.samples //= 2
+            self.trail = self.trail[::2]
+            self.sample_every_ms *= 2
+        self.samples += 1
+        if state.fraction is not None:
+            self.trail.append((self.job.elapsed_s(now), state.fraction))
+        point = Sample(
+            at=now, phase=state.phase, done=state.done, total=state.total, fraction=state.fraction, rate=state.rate
+        )
+        return point, thin
+
+    def note(self, now: int, most: int) -> Note:
+        """The newest moving numbers, to be saved."""
+        self.unsaved = False
+        point, thin = self.sample(now, most)
+        return Note(job=self.id, state=self._state(), sample=point, thin=thin)
+
+    def write(self, change: Change, now: int) -> Write:
+        """All that must be committed of a change."""
+        self.unsaved = False
+        if change.checkpoint is not None:
+            self.data = change.checkpoint[0]
+        return Write(
+            job_id=self.id,
+            job=self.row(),
+            entries=change.entries,
+            checkpoint=self._checkpoint_row(change),
+            run=self._run_row(change, now),
+            artifact=self._artifact_row(change),
+            traceback=(self._ended_attempt(change), change.traceback) if change.traceback else None,
+        )
+
+    def row(self) -> JobRow:
+        facts, state = self.job.facts, self.job.state
+        return JobRow(
+            id=facts.id, kind=facts.kind, title=facts.title, by=facts.by, key=facts.key, status=state.status,
+            created_at=facts.created_at, started_at=state.started_at, finished_at=state.finished_at,
+            params=msgspec.json.encode(facts.params), tags=facts.tags, state=self._state(),
+        )  # fmt: skip
+
+    def _state(self) -> bytes:
+        facts = self.job.facts
+        kept = Kept(
+            place=facts.place, grace_s=facts.grace_s, stall_s=facts.stall_s, stall_gaps=facts.stall_gaps,
+            lease_s=facts.lease_s, give_up_s=facts.give_up_s, state=self.job.state,
+            sample_every_ms=self.sample_every_ms, samples=self.samples,
+        )  # fmt: skip
+        return msgspec.json.encode(kept)
+
+    def _ended_attempt(self, change: Change) -> int:
+        return change.entries[0].attempt if change.entries else self.job.state.attempt
+
+    def _checkpoint_row(self, change: Change) -> CheckpointRow | None:
+        saved = self.job.state.saved
+        if change.checkpoint is None or saved is None:
+            return None
+        return CheckpointRow(
+            job=self.id, attempt=self.job.state.attempt, at=saved.at, done=saved.done, fraction=saved.fraction,
+            data=msgspec.json.encode(change.checkpoint[0]),
+        )  # fmt: skip
+
+    def _artifact_row(self, change: Change) -> ArtifactRow | None:
+        attached = change.attached
+        if attached is None:
+            return None
+        view = next(view for view in self.job.state.artifacts if view.name == attached.name)
+        return ArtifactRow(
+            job=self.id, name=attached.name, path=attached.path, url=attached.url, bytes=view.bytes,
+            media_type=view.media_type,
+        )  # fmt: skip
+
+    def _run_row(self, change: Change, now: int) -> RunRow | None:
+        if change.ended is None:
+            return None
+        facts, attempt = self.job.facts, self.job.state.attempts[-1]
+        cancel = self.job.state.cancel
+        stop_s = (now - cancel.requested_at) / 1000 if change.ended is Outcome.CANCELLED and cancel else None
+        elapsed = (attempt.finished_at - (attempt.started_at or attempt.finished_at)) / 1000
+        elapsed = self.job.elapsed_s(now) if self.job.state.attempt == attempt.attempt else elapsed
+        done = change.ended is Outcome.SUCCEEDED
+        return RunRow(
+            kind=facts.kind, job=facts.id, attempt=attempt.attempt, status=change.ended,
+            started_at=attempt.started_at or now, finished_at=now, elapsed_s=elapsed, stop_s=stop_s,
+            phases=self._phase_seconds() if done else {}, curve=curve_of(self.trail, elapsed) if done else [],
+        )  # fmt: skip
+
+    def _phase_seconds(self) -> dict[str, float]:
+        return {
+            phase.name: (phase.finished_at - phase.started_at) / 1000
+            for phase in self.job.state.phases
+            if phase.started_at is not None and phase.finished_at is not None
+        }
+
+
+def held_of(row: JobRow, history: Curve | None) -> Held:
+    """The job of a row, as it was when the row was written."""
+    kept = msgspec.json.decode(row.state, type=Kept)
+    facts = JobFacts(
+        id=row.id, kind=row.kind, title=row.title, created_at=row.created_at, place=kept.place,
+        params=msgspec.json.decode(row.params), tags=row.tags, by=row.by, key=row.key, grace_s=kept.grace_s,
+        stall_s=kept.stall_s, stall_gaps=kept.stall_gaps, lease_s=kept.lease_s, give_up_s=kept.give_up_s,
+    )  # fmt: skip
+    job = Job(facts, kept.state, history)
+    return Held(job, sample_every_ms=kept.sample_every_ms, samples=kept.samples)

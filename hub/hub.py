@@ -1,0 +1,551 @@
+"""The hub: takes what workers and people say, stores what must last, then shows it to the rooms.
+
+Everything here runs on one event loop, in plain calls. A step is: ask the job's core what changes,
+hand what is durable to the store, and when that is committed show it, acknowledge it and pass orders
+on. Moving numbers are shown at once and saved every half second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import platform
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+import msgspec
+
+from hub import auth
+from hub.codec import Encoding, Frame
+from hub.errors import Conflict, NotFound, PeerError, Revoked, Unavailable
+from hub.held import Held, WorkerEnd, held_of
+from hub.history import PastRuns
+from hub.job import Job
+from hub.phases import plan
+from hub.protocol import Ack, AttemptMessage, CancelOrder, Numbered, Open, Opened, SavedCheckpoint, Summary
+from hub.rooms import Rooms
+from hub.rows import JobRow, Write
+from hub.settings import Settings
+from hub.shown import Shown, Surroundings, view_of
+from hub.state import Change, JobFacts, JobState, job_id
+from hub.store import Store
+from hub.summary import Tally
+from hub.view import Outcome, Phase, Status
+
+LOG = logging.getLogger("barcast")
+RUNS_READ = 50  # of a kind: enough for steady percentiles, recent enough to follow a change
+
+
+class Closable(Protocol):
+    """A live socket."""
+
+    def close_soon(self, code: int, reason: str, retry_after_s: float | None) -> None:
+        """Say why, then close."""
+        ...
+
+
+class Viewing(Closable, Protocol):
+    """A viewer, as the hub sees it."""
+
+    def write(self) -> None:
+        """Write the frames of this turn, all in one."""
+        ...
+
+    def put(self, message: object) -> None:
+        """Send a message to this viewer alone."""
+        ...
+
+    def sweep(self, now: int, beat: dict[Encoding, Frame]) -> None:
+        """Once a second: a beat after silence, and an end for one that takes nothing."""
+        ...
+
+
+class Hub:
+    """The jobs of one database, and everybody who reports on them or watches them.
+
+    Args:
+        store: the open database.
+        settings: its limits.
+        clock: milliseconds since 1970, never going back.
+        entropy: random bytes, as many as asked for.
+        epoch: name of this run of the hub.
+        secret: the database's key for tokens.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+        epoch: str,
+        secret: bytes,
+    ) -> None:
+        self.store = store
+        self.settings = settings
+        self.clock = clock
+        self.epoch = epoch
+        self.secret = secret
+        self.jobs: dict[str, Held] = {}
+        self.viewers: set[Viewing] = set()
+        self.workers: set[Closable] = set()
+        self.rooms = Rooms(round(settings.update_interval_s * 1000), round(settings.hidden_interval_s * 1000))
+        self.tally = Tally()
+        self.on_end: Callable[[Held, Outcome], None] = lambda held, outcome: None
+        self.slots_free: Callable[[], int] = lambda: 0
+        self.on_force: Callable[[Held], None] = lambda held: None
+        self.around: Callable[[Held], Surroundings] = lambda held: Surroundings()
+        self._entropy = entropy
+        self._past: dict[str, PastRuns] = {}
+        self._past_stale: set[str] = set()
+        self._keys: dict[tuple[str, str], asyncio.Future[Held]] = {}
+        self._moved: dict[Held, None] = {}
+        self._writing: dict[Viewing, None] = {}
+        self._to_ack: dict[Held, None] = {}
+        self._flush_queued = self._urgent = False
+        self._flush_timer: asyncio.TimerHandle | None = None
+        self._deadlines: list[tuple[int, str]] = []
+        self._deadline_timer: asyncio.TimerHandle | None = None
+        self._loop = asyncio.get_running_loop()
+
+    # ── Finding and making jobs ───────────────────────────────────────────────
+
+    async def find(self, job: str) -> Held:
+        """The job, from memory or from the store.
+
+        Raises:
+            NotFound: there is none of that id.
+        """
+        held = self.jobs.get(job)
+        if held is None:
+            row = await self.store.job(job)
+            held = self.jobs.get(job)  # somebody else may have fetched it meanwhile
+            if held is None and row is not None:
+                held = self.hold(await self.load(row))
+        if held is None:
+            raise NotFound("no such job")
+        return held
+
+    async def load(self, row: JobRow) -> Held:
+        """The job of a row, with its checkpoint's data and the trail of its run."""
+        held = held_of(row, (await self.past(row.kind)).as_curve())
+        if held.job.state.saved is not None:
+            checkpoint = await self.store.checkpoint(row.id)
+            held.data = msgspec.json.decode(checkpoint.data) if checkpoint else None
+        return held
+
+    def hold(self, held: Held) -> Held:
+        """Keep a job in memory; the one that is there already wins."""
+        return self.jobs.setdefault(held.id, held)
+
+    async def past(self, kind: str) -> PastRuns:
+        """What earlier runs of a kind say."""
+        if kind not in self._past or kind in self._past_stale:
+            self._past_stale.discard(kind)
+            succeeded = await self.store.runs(kind, RUNS_READ, Outcome.SUCCEEDED)
+            cancelled = await self.store.runs(kind, RUNS_READ, Outcome.CANCELLED)
+            self._past[kind] = PastRuns(
+                [(run.elapsed_s, run.phases, run.curve) for run in succeeded],
+                [run.stop_s for run in cancelled if run.stop_s is not None],
+            )
+        return self._past[kind]
+
+    def known_past(self, kind: str) -> PastRuns | None:
+        """The same, if it has been read already."""
+        return self._past.get(kind)
+
+    def forget_past(self, kind: str) -> None:
+        """A run of this kind ended: what is known of it is read anew when it is asked for."""
+        self._past_stale.add(kind)
+
+    def facts(self, **known: object) -> JobFacts:
+        """Facts of a new job under this hub's settings."""
+        settings = self.settings
+        defaults: dict[str, object] = {
+            "id": job_id(self.clock(), self._entropy(10)),
+            "created_at": self.clock(),
+            "grace_s": settings.grace_s,
+            "stall_s": settings.stall_s,
+            "stall_gaps": settings.stall_gaps,
+            "lease_s": settings.lease_s,
+            "give_up_s": settings.give_up_s,
+        }
+        given = {name: value for name, value in known.items() if value is not None}
+        return msgspec.convert({**defaults, **given}, JobFacts)
+
+    async def create(self, facts: JobFacts, phases: list[Phase], state: JobState) -> Held:
+        """Store a new job and show it.
+
+        Raises:
+            Unavailable: the database takes nothing at the moment.
+        """
+        self.check_storage()
+        history = (await self.past(facts.kind)).as_curve()
+        state.phases = plan([], phases, history)
+        held = self.hold(Held(Job(facts, state, history)))
+        await self.commit(held, held.job.created(self.clock()))
+        return held
+
+    async def once(self, kind: str, key: str | None, make: Callable[[], object]) -> tuple[Held, bool]:
+        """The job made under this idempotency key, and whether it was made by this call.
+
+        Args:
+            kind: keys belong to a kind.
+            key: the caller's, or None for always a new job.
+            make: a coroutine function that makes the job.
+        """
+        if key is None:
+            return await make(), True  # type: ignore[misc]
+        name = (kind, key)
+        if name in self._keys:
+            return await asyncio.shield(self._keys[name]), False
+        self._keys[name] = future = self._loop.create_future()
+        try:
+            row = await self.store.by_key(kind, key)
+            held: Held = await (self.find(row.id) if row else make())  # type: ignore[misc]
+            future.set_result(held)
+        except BaseException as error:
+            future.set_exception(error)
+            future.exception()  # seen: whoever waits gets it, and nobody may wait
+            raise
+        else:
+            return held, row is None
+        finally:
+            del self._keys[name]
+
+    def check_storage(self) -> None:
+        """Refuse what could not be stored now.
+
+        Raises:
+            Unavailable: the last commit failed, or too much waits for the disk.
+        """
+        if self.store.failing:
+            raise Unavailable("the database takes nothing at the moment; nothing was changed")
+        if self.store.waiting > self.settings.commit_backlog:
+            raise Unavailable("too much waits to be stored; nothing was changed")
+
+    # ── What people ask for ───────────────────────────────────────────────────
+
+    async def cancel(self, job: str, by: str | None, reason: str | None, *, force: bool) -> Held:
+        """Ask for a cancel; returns once the request is stored.
+
+        Raises:
+            NotFound, Conflict, Unavailable: nothing was changed.
+        """
+        held = await self.find(job)
+        self.check_storage()
+        await self.commit(held, held.job.cancel(by, reason, force=force, now=self.clock()))
+        return held
+
+    async def delete(self, job: str) -> None:
+        """Remove a terminal job and all that belongs to it.
+
+        Raises:
+            Conflict: it is not terminal.
+        """
+        held = await self.find(job)
+        if not held.job.state.status.terminal:
+            raise Conflict(f"only an ended job can be deleted; this one is {held.job.state.status}")
+        self.check_storage()
+        done = self._loop.create_future()
+        self.store.submit(Write(job_id=job, delete=True), lambda: _resolve(done))
+        await done
+        self.drop(job)
+
+    def drop(self, job: str) -> None:
+        """A job is no longer kept: whoever watches it is told."""
+        self.jobs.pop(job, None)
+        self.rooms.remove(job)
+
+    def evict(self) -> None:
+        """Forget ended jobs that nobody watches and the feed does not hold; they are in the store."""
+        kept = {shown.id for shown in self.feed()}
+        for job, held in list(self.jobs.items()):
+            idle = held.job.state.status.terminal and not held.pending and not self.rooms.viewers(held.topic)
+            if job not in kept and idle and held.worker is None:
+                del self.jobs[job]
+
+    # ── What workers say ──────────────────────────────────────────────────────
+
+    async def open(self, message: Open, end: WorkerEnd, token: str | None) -> None:
+        """A worker opens work: answered with `opened` once that is stored.
+
+        Raises:
+            PeerError: no such job, a wrong token, or the attempt is over.
+        """
+        if message.job is None:
+            held, _ = await self.once(message.kind or "", message.key, lambda: self._create_outside(message))
+        else:
+            held = await self.find(message.job)
+        self.attach(held, message, end, token)
+
+    def attach(self, held: Held, message: Open, end: WorkerEnd, token: str | None) -> None:
+        """Bind a worker to a job in memory; see :meth:`open`."""
+        job, now = held.job, self.clock()
+        attempt = message.attempt or job.state.attempt
+        if job.facts.place == "process":
+            expected = auth.worker_token(self.secret, held.id, attempt, job.state.launches)
+            auth.check_token(token, expected, needed=True)
+        change = job.open(message, self._worker_name(held), now)
+        if held.worker is not None and held.worker is not end:
+            held.worker.send(job.revocation("another worker took the job"))
+        held.worker = end
+        self.commit_then(held, change, lambda: end.send(self._opened(held, message)))
+
+    async def _create_outside(self, message: Open) -> Held:
+        if message.kind is None:
+            raise Conflict("expected job and attempt, or a kind")
+        facts = self.facts(
+            kind=message.kind,
+            title=message.title or message.kind,
+            place="outside",
+            params=message.params,
+            tags=message.tags,
+            key=message.key,
+        )
+        return await self.create(facts, message.phases, JobState(total=message.total, unit=message.unit))
+
+    def _worker_name(self, held: Held) -> str | None:
+        place, process = held.job.facts.place, held.job.state.process
+        if place == "process" and process is not None:
+            return f"{platform.node()}/{process.pid}"
+        return held.job.state.worker if place == "outside" else platform.node()
+
+    def _opened(self, held: Held, message: Open) -> Opened:
+        job, state, settings = held.job, held.job.state, self.settings
+        saved, order = state.saved, job.cancel_order() if state.cancel else None
+        return Opened(
+            id=message.id, job=held.id, attempt=state.attempt, status=state.status, acked=held.acked,
+            lease_s=job.facts.lease_s, report_interval_s=settings.report_interval_s,
+            checkpoint=SavedCheckpoint(at=saved.at, done=saved.done, fraction=saved.fraction, data=held.data)
+            if saved else None,
+            cancel=CancelOrder(reason=order.reason, by=order.by, grace_s=order.grace_s) if order else None,
+            history=job.history,
+        )  # fmt: skip
+
+    def receive(self, message: AttemptMessage, end: WorkerEnd | None) -> Held:
+        """Take one message about an attempt.
+
+        Args:
+            message: any of `FromWorker` but `open`.
+            end: who sent it; None over HTTP.
+
+        Raises:
+            NotFound: the job was not opened by this worker.
+            PeerError: as :meth:`hub.job.Job.apply`.
+        """
+        held = self.jobs.get(message.job)
+        if held is None:
+            raise NotFound("no such job; open it first", "job")
+        if end is not None and held.worker is not end:
+            raise self._not_yours(held, message)
+        change = held.job.apply(message, self.clock())
+        if isinstance(message, Numbered):
+            self.commit_then(held, change, lambda: self._ack(held, message.attempt, message.n))
+        else:
+            self.commit_then(held, change, None)
+        return held
+
+    def _not_yours(self, held: Held, message: AttemptMessage) -> PeerError:
+        state = held.job.state
+        if held.worker is not None or message.attempt < state.attempt or state.status.terminal:
+            return Revoked("another worker has this job, or its attempt is over")
+        return NotFound("open the job on this socket first", "job")
+
+    def detach(self, end: WorkerEnd) -> None:
+        """A worker's connection is gone. That alone says nothing of the work: its lease does."""
+        for held in self.jobs.values():
+            if held.worker is end:
+                held.worker = None
+
+    def _ack(self, held: Held, attempt: int, n: int) -> None:
+        if attempt == held.job.state.attempt:
+            held.acked = max(held.acked, n)
+        self._to_ack[held] = None
+        self._flush_soon(urgent=False)
+
+    def _send_acks(self) -> None:
+        waiting, self._to_ack = self._to_ack, {}
+        for held in waiting:
+            if held.worker is not None:
+                held.worker.send(Ack(job=held.id, attempt=held.job.state.attempt, n=held.acked))
+
+    # ── Store, then show ──────────────────────────────────────────────────────
+
+    async def commit(self, held: Held, change: Change) -> None:
+        """Store a change and show it; returns when both are done."""
+        done = self._loop.create_future()
+        self.commit_then(held, change, lambda: _resolve(done))
+        await done
+
+    def commit_then(self, held: Held, change: Change, then: Callable[[], object] | None) -> None:
+        """Store a change if it is durable, show it, and call `then`, in this order.
+
+        A change that is not durable waits for the ones before it that are.
+        """
+        if change.durable or (then is not None and held.pending):
+            write = held.write(change, self.clock()) if change.durable else Write(job_id=held.id)
+            shown = self._picture(held) if change.visible else None
+            held.pending += 1
+            self.store.submit(write, lambda: self._committed(held, change, shown, then))
+        else:
+            if change.visible:
+                self._move(held)
+            if then is not None:
+                then()
+        if change.durable or held.deadline is None:
+            self.arm(held)
+
+    def _committed(self, held: Held, change: Change, shown: Shown | None, then: Callable[[], object] | None) -> None:
+        held.pending -= 1
+        if shown is not None:
+            self._show(held, shown, phases=change.phases, whole=change.whole)
+        if held.pending == 0 and held.shown is not None and held.shown.seq < held.job.state.seq:
+            self._move(held)
+        if change.entries:
+            held.last_entry = change.entries[-1].n
+            self.rooms.log(held.id, change.entries)
+        if then is not None:
+            then()
+        for order in change.orders:
+            if held.worker is not None:
+                held.worker.send(order)
+        if change.force:
+            self.on_force(held)
+        if change.ended is not None:
+            self._ended(held, change.ended)
+
+    def _ended(self, held: Held, outcome: Outcome) -> None:
+        status = held.job.state.status
+        self.forget_past(held.job.facts.kind)
+        if status.terminal:
+            self.tally.ended(failed=status is Status.FAILED)
+        self.on_end(held, outcome)
+
+    def _picture(self, held: Held) -> Shown:
+        return Shown(view_of(held.job, self.around(held), self.clock()))
+
+    def shown_of(self, held: Held) -> Shown:
+        """The newest version of a job that may be seen: all that is durable in it is committed."""
+        if held.shown is None or (held.pending == 0 and held.shown.seq < held.job.state.seq):
+            held.shown = self._picture(held)
+        return held.shown
+
+    def _show(self, held: Held, shown: Shown, *, phases: bool, whole: bool) -> None:
+        before = held.shown
+        held.shown = shown
+        self.rooms.change(shown, phases=phases, whole=whole)
+        self._flush_soon(urgent=whole or before is None or before.view.status is not shown.view.status or phases)
+
+    def _move(self, held: Held) -> None:
+        """Numbers moved: to be shown with the next flush, and saved within the second."""
+        held.unsaved = True
+        if held.pending == 0 and self.rooms.watched(held.id):
+            self._moved[held] = None
+            self._flush_soon(urgent=False)
+
+    def touch(self, viewer: Viewing) -> None:
+        """A viewer has frames to be written at the end of this turn of the loop."""
+        self._writing[viewer] = None
+        self._flush_soon(urgent=False)
+
+    def _flush_soon(self, *, urgent: bool) -> None:
+        self._urgent = self._urgent or urgent
+        if not self._flush_queued:
+            self._flush_queued = True
+            self._loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Send what is due to the rooms; what a viewer is owed in one turn leaves in one write."""
+        self._flush_queued = False
+        urgent, self._urgent = self._urgent, False
+        moved, self._moved = self._moved, {}
+        for held in moved:
+            if held.pending == 0:
+                self.rooms.change(self.shown_of(held), phases=False, whole=False)
+        now = self.clock()
+        due = self.rooms.flush(now, urgent=urgent)
+        writing, self._writing = self._writing, {}
+        for viewer in writing:
+            viewer.write()
+        self._send_acks()
+        if self._flush_timer is not None:
+            self._flush_timer.cancel()
+        self._flush_timer = None if due is None else self._loop.call_later((due - now) / 1000, self.flush)
+
+    def feed(self) -> list[Shown]:
+        """What the feed holds: every job that is not terminal, and the newest that are; newest first."""
+        ended = [held for held in self.jobs.values() if held.job.state.status.terminal]
+        ended.sort(key=lambda held: held.job.state.finished_at or 0, reverse=True)
+        going = [held for held in self.jobs.values() if not held.job.state.status.terminal]
+        going.sort(key=lambda held: held.id, reverse=True)
+        return [self.shown_of(held) for held in going + ended[: self.settings.feed_terminal_jobs]]
+
+    def summary(self) -> Summary:
+        """The numbers above the list."""
+        storage: Literal["ok", "failing"] = "failing" if self.store.failing else "ok"
+        states = (held.job.state for held in self.jobs.values())
+        return self.tally.summary(states, slots_free=self.slots_free(), storage=storage)
+
+    # ── Time ──────────────────────────────────────────────────────────────────
+
+    def arm(self, held: Held) -> None:
+        """See to it that the job is ticked when it is due; a timer that fires early costs nothing."""
+        at = held.job.next_deadline
+        if at is None or (held.deadline is not None and held.deadline <= at):
+            return
+        held.deadline = at
+        heapq.heappush(self._deadlines, (at, held.id))
+        self._arm_timer()
+
+    def _arm_timer(self) -> None:
+        if self._deadline_timer is not None:
+            self._deadline_timer.cancel()
+            self._deadline_timer = None
+        if self._deadlines:
+            delay = max(self._deadlines[0][0] - self.clock(), 0) / 1000
+            self._deadline_timer = self._loop.call_later(delay, self.tick)
+
+    def tick(self) -> None:
+        """Do what is due in every job."""
+        now = self.clock()
+        while self._deadlines and self._deadlines[0][0] <= now:
+            _, job = heapq.heappop(self._deadlines)
+            held = self.jobs.get(job)
+            if held is not None:
+                held.deadline = None
+                self.commit_then(held, held.job.tick(now), None)
+                self.arm(held)
+        self._arm_timer()
+
+    def save(self) -> None:
+        """Hand every job's newest moving numbers to the store."""
+        now = self.clock()
+        for held in self.jobs.values():
+            if held.unsaved:
+                self.store.note(held.note(now, self.settings.samples_per_job))
+
+    def derive(self) -> None:
+        """Once a second: what only derives (viewers, queue positions) is looked at again."""
+        for held in self.jobs.values():
+            shown = held.shown
+            if shown is None or not self.rooms.watched(held.id):
+                continue
+            around, view = self.around(held), shown.view
+            if (around.viewers, around.queue_position) != (view.viewers, view.queue_position):
+                held.job.state.seq += 1
+                self._move(held)
+
+    def stop_timers(self) -> None:
+        """Nothing more happens by itself."""
+        for timer in (self._flush_timer, self._deadline_timer):
+            if timer is not None:
+                timer.cancel()
+
+
+def _resolve(future: asyncio.Future[None]) -> None:
+    """Wake whoever waits, if anybody still does."""
+    if not future.done():
+        future.set_result(None)

@@ -1,0 +1,238 @@
+"""Reading what is stored: one question, one `SELECT` on a connection that never writes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from hub.batch import folded, literal
+from hub.errors import Invalid, StoreError
+from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, RunRow
+from hub.schema import TERMINAL
+from hub.view import SAFE, LogEntry, LogGap, Outcome, Sample, Status
+
+Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Iterable[Sequence[Any]]]]
+"""Runs one `SELECT` with named parameters; raises StoreError."""
+
+T = TypeVar("T")
+JOBS = "SELECT record, params, state FROM jobs JOIN states ON job = id"
+PAGE = f"""{JOBS}
+    WHERE (created_at, id) < (:created_at, :last_id)
+    AND (:status = '[]' OR status IN (SELECT value FROM json_each(:status)))
+    AND (:kind = '[]' OR kind IN (SELECT value FROM json_each(:kind)))
+    AND (:tag = '[]' OR EXISTS (
+        SELECT 1 FROM json_each(record, '$.tags') AS t, json_each(:tag) AS wanted
+        WHERE wanted.value IN (t.key, t.key || ':' || t.value)))
+    AND instr(search, :q)
+    ORDER BY created_at DESC, id DESC LIMIT :limit"""  # noqa: S608 - constants only
+COUNTS = f"""SELECT coalesce(sum(finished_at >= :since), 0),
+    coalesce(sum(finished_at >= :since AND status = 'failed'), 0), count(*)
+    FROM jobs WHERE finished_at IS NOT NULL AND status IN {TERMINAL}"""  # noqa: S608 - constants only
+SUPERFLUOUS = f"""SELECT id FROM (
+    SELECT id, finished_at, row_number() OVER (ORDER BY finished_at DESC, id DESC) AS place
+    FROM jobs WHERE finished_at IS NOT NULL AND status IN {TERMINAL})
+    WHERE finished_at < :before OR place > :keep ORDER BY finished_at, id"""  # noqa: S608 - constants only
+OLDEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n LIMIT :limit"
+NEWEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n DESC LIMIT :limit"
+ENTRY = msgspec.json.Decoder(LogEntry)
+SAMPLE = msgspec.json.Decoder(Sample)
+RUN = msgspec.json.Decoder(RunRow)
+ARTIFACT = msgspec.json.Decoder(ArtifactRow)
+
+
+class Reader:
+    """Answers from the committed state only.
+
+    Every method raises StoreError when the database cannot be read.
+    """
+
+    def __init__(self, fetch: Fetch) -> None:
+        self._fetch = fetch
+
+    async def secret(self) -> bytes:
+        """The hub's own 32 random bytes, made once for each database."""
+        [[secret]] = await self._fetch("SELECT value FROM meta WHERE key = 'secret'", {})
+        return bytes(secret)
+
+    async def job(self, id: str) -> JobRow | None:  # noqa: A002 - the word of the wire
+        """The job of that id."""
+        return _one(await self._jobs(f"{JOBS} WHERE id = :id", id=id))
+
+    async def unfinished(self) -> list[JobRow]:
+        """Every job that is not terminal, oldest first."""
+        return await self._jobs(f"{JOBS} WHERE status NOT IN {TERMINAL} ORDER BY created_at, id")
+
+    async def by_key(self, kind: str, key: str) -> JobRow | None:
+        """The newest job of that kind that was started with that idempotency key."""
+        where = "WHERE kind = :kind AND key = :key ORDER BY created_at DESC, id DESC LIMIT 1"
+        return _one(await self._jobs(f"{JOBS} {where}", kind=kind, key=literal(key)))
+
+    async def recent(self, limit: int) -> list[JobRow]:
+        """Terminal jobs, the one that ended last first."""
+        where = f"WHERE finished_at IS NOT NULL AND status IN {TERMINAL}"
+        return await self._jobs(f"{JOBS} {where} ORDER BY finished_at DESC, id DESC LIMIT :limit", limit=limit)
+
+    async def jobs(
+        self,
+        status: Sequence[Status] = (),
+        kind: Sequence[str] = (),
+        tag: Sequence[str] = (),
+        q: str = "",
+        limit: int = 100,
+        after: str | None = None,
+    ) -> tuple[list[JobRow], str | None]:
+        """A page of jobs, newest first. An empty filter lets all through; several values mean any of them.
+
+        Args:
+            status: statuses.
+            kind: kinds.
+            tag: `name:value` or `name`.
+            q: what title, kind or a tag contains, in whatever case.
+            limit: jobs on the page.
+            after: the cursor that came with the page before.
+
+        Returns:
+            The jobs, and the cursor of the next page (None at the end).
+
+        Raises:
+            Invalid: a cursor that no page came with.
+        """
+        created_at, last_id = _position(after)
+        found = await self._jobs(
+            PAGE,
+            created_at=created_at,
+            last_id=last_id,
+            status=literal(list(status)),
+            kind=literal(list(kind)),
+            tag=literal(list(tag)),
+            q=bindable(folded(q)),
+            limit=limit + 1,
+        )
+        page = found[:limit]
+        return page, f"{page[-1].created_at}-{page[-1].id}" if page and len(found) > limit else None
+
+    async def _jobs(self, sql: str, **values: Any) -> list[JobRow]:
+        return [_job(*columns) for columns in await self._fetch(sql, values)]
+
+    async def entries(
+        self, job: str, after: int = 0, before: int | None = None, limit: int = 1_000, newest: bool = False
+    ) -> list[LogEntry]:
+        """Log entries between two numbers, both left out, in their order.
+
+        Args:
+            job: whose.
+            after: the last number not wanted.
+            before: the next number not wanted; None for no end.
+            limit: how many at most.
+            newest: take them from the end of the range instead of its start.
+        """
+        values = {"job": job, "after": after, "before": SAFE if before is None else before, "limit": limit}
+        rows = await self._fetch(NEWEST if newest else OLDEST, values)
+        found = [ENTRY.decode(record) for [record] in rows]
+        return found[::-1] if newest else found
+
+    async def entry_at(self, job: str, n: int) -> LogEntry | None:
+        """The entry of that number, if it is kept."""
+        return _one(await self.entries(job, after=n - 1, before=n + 1))
+
+    async def bounds(self, job: str) -> tuple[int, int]:
+        """First and last number of the entries that are kept; (0, 0) where there are none."""
+        [[first, last]] = await self._fetch(
+            "SELECT (SELECT min(n) FROM entries WHERE job = :job), (SELECT max(n) FROM entries WHERE job = :job)",
+            {"job": job},
+        )
+        return first or 0, last or 0
+
+    async def gap(self, job: str, after: int = 0) -> LogGap | None:
+        """The entries behind number `after` that are no longer kept; None when all are.
+
+        The time of the first is known only where it is the job's very first.
+        """
+        rows = await self._fetch(
+            "SELECT n, at, created_at FROM trimmed JOIN jobs ON id = job WHERE job = :job AND n > :after",
+            {"job": job, "after": after},
+        )
+        for last, at, created_at in rows:
+            return LogGap(from_=after + 1, to=last, from_at=None if after else created_at, to_at=at)
+        return None
+
+    async def checkpoint(self, job: str) -> CheckpointRow | None:
+        """The newest checkpoint."""
+        rows = await self._fetch("SELECT record, data FROM checkpoints WHERE job = :job", {"job": job})
+        return _one([_row(record, CheckpointRow, data=data.encode()) for record, data in rows])
+
+    async def samples(self, job: str) -> list[Sample]:
+        """Points of the job's chart, in the order they came."""
+        rows = await self._fetch("SELECT record FROM samples WHERE job = :job ORDER BY id", {"job": job})
+        return [SAMPLE.decode(record) for [record] in rows]
+
+    async def runs(self, kind: str, limit: int = 20, outcome: Outcome | None = None) -> list[RunRow]:
+        """Attempts of that kind that ended, newest first; only those with `outcome`, if it is given."""
+        rows = await self._fetch(
+            "SELECT record FROM runs WHERE kind = :kind AND (:outcome IS NULL OR outcome = :outcome)"
+            " ORDER BY finished_at DESC, job DESC, attempt DESC LIMIT :limit",
+            {"kind": kind, "outcome": outcome and outcome.value, "limit": limit},
+        )
+        return [RUN.decode(record) for [record] in rows]
+
+    async def traceback(self, job: str, attempt: int | None = None) -> str | None:
+        """Traceback of that attempt, or of the last one that has one."""
+        rows = await self._fetch(
+            "SELECT record FROM tracebacks WHERE job = :job AND (:attempt IS NULL OR attempt = :attempt)"
+            " ORDER BY attempt DESC LIMIT 1",
+            {"job": job, "attempt": attempt},
+        )
+        return _one([msgspec.json.decode(record, type=str) for [record] in rows])
+
+    async def artifacts(self, job: str) -> list[ArtifactRow]:
+        """What the work attached, in that order."""
+        rows = await self._fetch("SELECT record FROM artifacts WHERE job = :job ORDER BY id", {"job": job})
+        return [ARTIFACT.decode(record) for [record] in rows]
+
+    async def artifact(self, job: str, name: str) -> ArtifactRow | None:
+        """The artifact of that name."""
+        rows = await self._fetch(
+            "SELECT record FROM artifacts WHERE job = :job AND name = :name", {"job": job, "name": literal(name)}
+        )
+        return _one([ARTIFACT.decode(record) for [record] in rows])
+
+    async def counts(self, since: int) -> Counts:
+        """How many jobs ended (and failed) at or after `since` (milliseconds since 1970), and ended in all."""
+        [columns] = await self._fetch(COUNTS, {"since": since})
+        return Counts(*columns)
+
+    async def superfluous(self, before: int, keep: int) -> list[str]:
+        """Ids of terminal jobs that ended before that time or are not among the newest `keep`, oldest first."""
+        return [job for [job] in await self._fetch(SUPERFLUOUS, {"before": before, "keep": keep})]
+
+
+def _one(rows: list[T]) -> T | None:
+    return rows[0] if rows else None
+
+
+def _job(record: str, params: str, state: str) -> JobRow:
+    return _row(record, JobRow, params=params.encode(), state=state.encode())
+
+
+def _row(record: str, kind: type[T], **free: bytes) -> T:
+    """A row from its record and the free JSON beside it."""
+    try:
+        return msgspec.convert(msgspec.json.decode(record) | free, kind)
+    except msgspec.MsgspecError as error:
+        raise StoreError(f"expected a stored {kind.__name__}, got something else: {error}") from None
+
+
+def _position(cursor: str | None) -> tuple[int, str]:
+    if cursor is None:
+        return SAFE, ""
+    created_at, dash, last_id = cursor.partition("-")
+    if not (dash and created_at.isascii() and created_at.isdigit() and int(created_at) <= SAFE):
+        raise Invalid("expected a cursor that came with a page", "after")
+    return int(created_at), bindable(last_id)
+
+
+def bindable(value: str) -> str:
+    """Text that can be bound to a statement."""
+    return value.encode("utf-8", "replace").decode()

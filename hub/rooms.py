@@ -1,0 +1,114 @@
+"""All rooms of a hub, and which of their lanes are due when. Pure; `now` in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hub.codec import Encoding
+from hub.protocol import Filter
+from hub.room import FEED, Lane, Member, Room
+from hub.shown import Shown
+from hub.view import LogEntry
+
+
+class Rooms:
+    """The rooms that have viewers, and the feed.
+
+    Args:
+        update_ms: least time between two frames to a visible viewer.
+        hidden_ms: the same for a hidden one.
+    """
+
+    def __init__(self, update_ms: int, hidden_ms: int) -> None:
+        self._update_ms = update_ms
+        self._hidden_ms = hidden_ms
+        self._rooms: dict[str, Room] = {FEED: Room(FEED)}
+        self._due: dict[Lane, Room] = {}
+
+    def viewers(self, topic: str) -> int:
+        room = self._rooms.get(topic)
+        return len(room) if room else 0
+
+    def is_in(self, topic: str, member: object) -> bool:
+        """Whether a viewer is in a topic's room."""
+        room = self._rooms.get(topic)
+        return room is not None and member in room
+
+    def watched(self, job: str) -> bool:
+        """Whether anybody would be sent a change of this job."""
+        return bool(len(self._rooms[FEED]) or f"job:{job}" in self._rooms)
+
+    def members(self, topic: str) -> Iterator[tuple[Encoding, Member]]:
+        """Everybody in a room, with their encoding."""
+        room = self._rooms.get(topic)
+        for lane in list(room.lanes.values()) if room else []:
+            for member in list(lane.members):
+                yield lane.key.encoding, member
+
+    def join(self, topic: str, member: Member, encoding: Encoding, filter_: Filter | None, *, slow: bool) -> Lane:
+        room = self._rooms.get(topic) or self._rooms.setdefault(topic, Room(topic))
+        return room.join(member, encoding, filter_, slow=slow)
+
+    def leave(self, topic: str, member: Member) -> None:
+        room = self._rooms.get(topic)
+        if room is None:
+            return
+        room.leave(member)
+        if not len(room) and topic != FEED:
+            del self._rooms[topic]
+
+    def repace(self, topic: str, member: Member, encoding: Encoding, *, slow: bool) -> None:
+        """A viewer's tab was hidden or shown: it changes lanes, with its filter."""
+        room = self._rooms.get(topic)
+        if room is not None and member in room:
+            self.join(topic, member, encoding, room.filter_of(member), slow=slow)
+
+    def filter_of(self, topic: str, member: Member) -> Filter | None:
+        """The filter a viewer joined a topic with."""
+        room = self._rooms.get(topic)
+        return room.filter_of(member) if room else None
+
+    def change(self, shown: Shown, *, phases: bool, whole: bool) -> None:
+        """A newer version of a job is to be told."""
+        for room in self._of(shown.id):
+            room.change(shown, phases=phases, whole=whole)
+            self._due.update((lane, room) for lane in room.lanes.values() if lane.due)
+
+    def log(self, job: str, entries: list[LogEntry]) -> None:
+        room = self._rooms.get(f"job:{job}")
+        if room is not None and entries:
+            room.log(job, entries)
+
+    def remove(self, job: str) -> None:
+        """A job was deleted: say so and close its room."""
+        for room in self._of(job):
+            for lane in list(room.lanes.values()):
+                frame = lane.remove(job)
+                if frame is not None:
+                    for member in list(lane.members):
+                        member.take(room.topic, frame, [])
+        self._rooms.pop(f"job:{job}", None)
+
+    def flush(self, now: int, *, urgent: bool) -> int | None:
+        """Send what is due.
+
+        Args:
+            now: milliseconds.
+            urgent: a status changed: do not wait for the pace.
+
+        Returns:
+            when the next lane is due, or None.
+        """
+        later: int | None = None
+        for lane, room in list(self._due.items()):
+            at = lane.flushed_at + (self._hidden_ms if lane.key.slow else self._update_ms)
+            if at <= now or (urgent and not lane.key.slow) or not lane.members:
+                del self._due[lane]
+                room.flush(lane, now)
+            else:
+                later = at if later is None else min(later, at)
+        return later
+
+    def _of(self, job: str) -> list[Room]:
+        own = self._rooms.get(f"job:{job}")
+        return [self._rooms[FEED], own] if own else [self._rooms[FEED]]

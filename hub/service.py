@@ -1,0 +1,193 @@
+"""A hub from start to stop: opens the database, takes over what was left, keeps time, and closes in order."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import json
+import logging
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from hub.clock import Clock
+from hub.codec import Encoding, Frame
+from hub.errors import HubError
+from hub.hub import Hub
+from hub.launch import Connect, Exited, Launcher, Link
+from hub.protocol import CloseCode, Summary, ToWorker
+from hub.room import FEED
+from hub.runner import Runner
+from hub.settings import Settings
+from hub.store import Store
+from hub.worker import LocalWorker
+
+LOG = logging.getLogger("barcast")
+INTERRUPT_S = 4.0  # what jobs in this process get to stop at their next report, of the 10 s a stop may take
+
+MakeLauncher = Callable[[Connect, Exited, Path], Launcher]
+"""Called with how work in this process connects, whom to tell of an exit, and where the hub's address stands."""
+
+
+class Service:
+    """One running hub.
+
+    Args:
+        db: the database file.
+        settings: limits.
+        make_launcher: makes what starts work.
+        url: where children reach this hub, such as `http://127.0.0.1:8600`; None where it serves no child.
+    """
+
+    hub: Hub
+    runner: Runner
+
+    def __init__(self, db: Path, settings: Settings, make_launcher: MakeLauncher, url: str | None) -> None:
+        self.db = db
+        self.settings = settings
+        self.url = url
+        self.clock = Clock()
+        self.ready = False
+        self._make_launcher = make_launcher
+        self._summary: Summary | None = None
+
+    @property
+    def address_file(self) -> Path:
+        """Where children find the hub that serves this database, after a restart too."""
+        return self.db.with_name(self.db.name + ".address")
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve inside this block.
+
+        Raises:
+            StoreError: the database cannot be taken; it is left as it was.
+        """
+        store = await Store.open(self.db, self.settings)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                await self._start(store, tasks)
+                timers = [tasks.create_task(self._every(*timer)) for timer in self._timers()]
+                self.ready = True
+                try:
+                    yield
+                finally:
+                    self.ready = False
+                    await self._stop()
+                    for timer in timers:
+                        timer.cancel()
+        finally:
+            await store.close()
+
+    async def _start(self, store: Store, tasks: asyncio.TaskGroup) -> None:
+        secret = await store.secret()
+        self.hub = Hub(
+            store,
+            self.settings,
+            clock=self.clock.now,
+            entropy=os.urandom,
+            epoch=secrets.token_hex(8),
+            secret=secret,
+        )
+        launcher = self._make_launcher(self._connect, lambda *exit_: self.runner.exited(*exit_), self.address_file)
+        self.runner = Runner(self.hub, launcher, tasks)
+        await self._new_day()
+        await self.runner.restore()
+        if self.url is not None:
+            self._announce(self.url)
+        self.runner.fill()
+
+    def _connect(self, deliver: Callable[[ToWorker], None]) -> Link:
+        return LocalWorker(self.hub, deliver)
+
+    def _announce(self, url: str) -> None:
+        """Put the address beside the database, whole or not at all."""
+        fresh = self.address_file.with_name(f"{self.address_file.name}.new")
+        fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+        fresh.replace(self.address_file)
+
+    def _timers(self) -> list[tuple[float, Callable[[], object]]]:
+        settings = self.settings
+        return [
+            (settings.save_interval_s / 2, self.hub.save),
+            (settings.derived_interval_s, self._derive),
+            (settings.retention_interval_s, self._retain),
+        ]
+
+    async def _every(self, interval_s: float, act: Callable[[], object]) -> None:
+        while True:
+            await asyncio.sleep(interval_s)
+            try:
+                result = act()
+                if asyncio.iscoroutine(result):
+                    await result
+            except HubError as error:  # the next round tries again
+                LOG.warning("%s", error)
+
+    async def _derive(self) -> None:
+        """Once a second: derived values, the summary if it changed, and the sweep over viewers."""
+        hub, now = self.hub, self.clock.now()
+        hub.derive()
+        if midnight(now) != hub.tally.day_starts_at:
+            await self._new_day()
+        summary = hub.summary()
+        if summary != self._summary:
+            self._summary = summary
+            for viewer in list(hub.viewers):
+                if hub.rooms.is_in(FEED, viewer):
+                    viewer.put(summary)
+        beat: dict[Encoding, Frame] = {}
+        for viewer in list(hub.viewers):
+            viewer.sweep(now, beat)
+
+    async def _new_day(self) -> None:
+        day = midnight(self.clock.now())
+        counts = await self.hub.store.counts(day)
+        self.hub.tally.begin(
+            day, finished_today=counts.finished_since, failed_today=counts.failed_since, finished=counts.finished
+        )
+
+    async def _retain(self) -> None:
+        for job in await self.hub.store.retain(self.clock.now()):
+            self.hub.drop(job)
+        self.hub.evict()
+
+    # ── Stopping ──────────────────────────────────────────────────────────────
+
+    async def restart(self) -> None:
+        """What SIGTERM means: others come back to the next hub, work in this process stops and is queued again."""
+        self.ready = False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INTERRUPT_S):
+                await self.runner.interrupt()
+        self._close_sockets(CloseCode.RESTARTING, "the hub is restarting")
+
+    async def stop(self) -> None:
+        """What SIGINT means: what runs is cancelled as by hand; returns when all of it has ended."""
+        await self.runner.cancel_all()
+        self._close_sockets(CloseCode.GOING_AWAY, "the hub is stopping")
+
+    async def stop_now(self) -> None:
+        """What a second SIGINT means: nothing waits any longer."""
+        await self.runner.kill_all()
+
+    def _close_sockets(self, code: CloseCode, reason: str) -> None:
+        for session in [*self.hub.viewers, *self.hub.workers]:
+            session.close_soon(code, reason, self.settings.retry_after_s)
+
+    async def _stop(self) -> None:
+        """The last steps, after the sockets are gone; also where nobody asked for a restart or a stop."""
+        if not self.runner.stopping:
+            await self.restart()
+        await self.runner.launcher.close()
+        self.hub.save()
+        self.hub.stop_timers()
+        self.address_file.unlink(missing_ok=True)
+
+
+def midnight(now: int) -> int:
+    """The local midnight before `now`, both in milliseconds since 1970."""
+    local = datetime.datetime.fromtimestamp(now / 1000).astimezone()
+    return int(local.replace(hour=0, minute=0, second=0, microsecond=0).timestamp() * 1000)

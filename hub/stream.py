@@ -1,0 +1,139 @@
+"""Server-Sent Events: the same rooms and the same JSON as on the socket, over plain HTTP.
+
+A stream is a viewer whose outlet writes events instead of WebSocket frames. Its event ids are
+`epoch:seq:log`, so that a browser's `Last-Event-ID` is the `since` of a subscription.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+
+from hub.answers import problem
+from hub.errors import BarcastError
+from hub.protocol import Since, Subscribe
+from hub.room import FEED
+from hub.service import Service
+from hub.transport import PlainOutlet
+from hub.viewer import Viewer
+
+HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-cache"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class _Seen(msgspec.Struct):
+    """What an event's id is made of."""
+
+    type: str
+    jobs: list[_Numbered] = []
+    entries: list[_Counted] = []
+
+
+class _Numbered(msgspec.Struct):
+    seq: int
+
+
+class _Counted(msgspec.Struct):
+    n: int
+
+
+class EventSource:
+    """Turns messages into events.
+
+    Args:
+        send: ASGI's, of an HTTP response that has started.
+        epoch: of the hub.
+        since: where the reader was.
+        numbered: whether events carry ids: those of one job do, the feed starts anew.
+    """
+
+    def __init__(self, send: Send, epoch: str, since: Since, *, numbered: bool) -> None:
+        self._send = send
+        self._epoch = epoch
+        self._seq = since.seq
+        self._log = since.log
+        self._numbered = numbered
+        self._decoder = msgspec.json.Decoder(_Seen)
+
+    async def send(self, message: Message) -> None:
+        """ASGI's `send` of a WebSocket, as an event of this stream."""
+        if message["type"] == "websocket.send":
+            body = self._event(message["text"])
+            await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        elif message["type"] == "websocket.close":
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    def _event(self, text: str) -> bytes:
+        seen = self._decoder.decode(text)
+        if seen.type == "beat":
+            return b": beat\n\n"
+        if seen.jobs:
+            self._seq = max(job.seq for job in seen.jobs)
+        if seen.entries:
+            self._log = seen.entries[-1].n
+        id_ = f"id: {self._epoch}:{self._seq}:{self._log}\n" if self._numbered else ""
+        return f"event: {seen.type}\n{id_}data: {text}\n\n".encode()
+
+
+def since_of(last_event_id: str | None) -> Since | None:
+    """Where a reader was, by its `Last-Event-ID`; anything else counts as nowhere."""
+    epoch, _, rest = (last_event_id or "").partition(":")
+    seq, _, log = rest.partition(":")
+    if not epoch or not (seq.isascii() and seq.isdigit() and log.isascii() and log.isdigit()):
+        return None
+    return Since(epoch=epoch[:64], seq=int(seq[:16]), log=int(log[:16]))
+
+
+class Stream:
+    """The two streams: `GET /api/stream` and `GET /api/jobs/{id}/stream`; ASGI applications.
+
+    Args:
+        service: whose rooms.
+    """
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        job = request.path_params.get("id")
+        since = since_of(request.headers.get("last-event-id")) if job else None
+        hub = self._service.hub
+        try:
+            if job is not None:
+                await hub.find(job)
+        except BarcastError as error:
+            await problem(error)(scope, receive, send)
+            return
+        if len(hub.viewers) >= self._service.settings.viewers:
+            await Response("too many viewers", 503, {"retry-after": "5"})(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        source = EventSource(send, hub.epoch, since or Since(), numbered=job is not None)
+        outlet = PlainOutlet(source.send, self._service.settings.write_buffer_bytes)
+        viewer = Viewer(hub, self._service.runner, "json", outlet, source.send)
+        hub.viewers.add(viewer)
+        topic = f"job:{job}" if job else FEED
+        await viewer.run(_Listening(receive, Subscribe(id=0, topic=topic, since=since)))
+
+
+class _Listening:
+    """An ASGI `receive` of a WebSocket that says one thing and then only hears that the reader is gone."""
+
+    def __init__(self, receive: Receive, first: Subscribe) -> None:
+        self._receive = receive
+        self._first: Subscribe | None = first
+
+    async def __call__(self) -> Message:
+        if self._first is not None:
+            text = msgspec.json.encode(self._first).decode()
+            self._first = None
+            return {"type": "websocket.receive", "text": text}
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+        return {"type": "websocket.disconnect", "code": 1005}

@@ -1,0 +1,263 @@
+"""A viewer: a browser tab, a terminal or another service, from accept to close."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
+
+from hub.auth import EVERYTHING
+from hub.codec import Encoding, Frame, encode, viewer_codec
+from hub.errors import Conflict, TooMany
+from hub.held import Held
+from hub.hub import Hub
+from hub.outbox import Outbox
+from hub.protocol import (
+    VERSION,
+    Beat,
+    CancelRequest,
+    ControlMessage,
+    FromViewer,
+    Gone,
+    Hello,
+    Log,
+    Ok,
+    PauseRequest,
+    Ping,
+    Pong,
+    ResumeRequest,
+    RetryRequest,
+    Start,
+    StartOrder,
+    Subscribe,
+    Subscribed,
+    Unsubscribe,
+    Visible,
+    Welcome,
+)
+from hub.rate import Allowance
+from hub.room import FEED, matches, snapshots
+from hub.runner import Runner
+from hub.session import Session
+from hub.shown import Shown
+from hub.transport import Outlet
+
+LOG_PIECE = 200  # entries read and sent at a time
+UNCOUNTED = (Subscribe, Unsubscribe, Visible, Ping, Hello)
+
+
+class Viewer(Session[FromViewer]):
+    """One viewer's socket.
+
+    Args:
+        hub, encoding, outlet, send: as of :class:`Session`.
+        runner: starts and retries jobs.
+    """
+
+    def __init__(self, hub: Hub, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any) -> None:
+        super().__init__(hub, viewer_codec(encoding), encoding, outlet, send)
+        self._runner = runner
+        self._topics: set[str] = set()
+        self._slow = False
+        self._frames: list[Frame] = []
+        self._outbox = Outbox()
+        self._owing = asyncio.Event()
+        per_minute = hub.settings.requests_per_minute
+        self._allowance = Allowance(per_minute / 60, per_minute)
+        self._sent_at = hub.clock()
+        self._taken = (0, self._sent_at)
+
+    # ── What it asks ──────────────────────────────────────────────────────────
+
+    async def answer(self, message: FromViewer) -> None:
+        now = self.hub.clock()
+        if not isinstance(message, UNCOUNTED) and not self._allowance.may(1, now):
+            most = self.hub.settings.requests_per_minute
+            raise TooMany(f"expected at most {most} requests a minute", self._allowance.wait_s(1))
+        match message:
+            case Hello():
+                self._show(message.visible)
+                self.put(self._welcome())
+            case Visible():
+                self._show(message.value)
+            case Ping():
+                self.put(Pong(id=message.id, at=now))
+            case Subscribe():
+                await self._subscribe(message)
+            case Unsubscribe():
+                self._leave(message.topic)
+                self.put(Ok(id=message.id))
+            case Start():
+                await self._start(message)
+            case ControlMessage():
+                held = await self._control(message)
+                self.put(Ok(id=message.id, job=self.hub.shown_of(held).view))
+
+    def _welcome(self) -> Welcome:
+        heartbeat = self.hub.settings.heartbeat_s
+        return Welcome(
+            epoch=self.hub.epoch, at=self.hub.clock(), version=VERSION, may=EVERYTHING, heartbeat_s=heartbeat
+        )
+
+    async def _start(self, message: Start) -> None:
+        order = StartOrder(
+            kind=message.kind, params=message.params, title=message.title, tags=message.tags, key=message.key
+        )
+        held, _ = await self._runner.start(order, by=None)
+        self.put(Ok(id=message.id, job=self.hub.shown_of(held).view))
+
+    async def _control(self, message: ControlMessage) -> Held:
+        match message:
+            case CancelRequest():
+                return await self.hub.cancel(message.job, None, message.reason, force=message.force)
+            case RetryRequest():
+                return await self._runner.retry(message.job, by=None)
+            case PauseRequest() | ResumeRequest():
+                await self.hub.find(message.job)
+                raise Conflict("this job's worker cannot be paused")
+        raise AssertionError(message)  # every control message is one of these
+
+    async def _subscribe(self, message: Subscribe) -> None:
+        limit = self.hub.settings.topics_per_viewer
+        if message.topic not in self._topics and len(self._topics) >= limit:
+            raise TooMany(f"expected at most {limit} topics, got one more")
+        if message.topic == FEED:
+            self._subscribe_feed(message)
+        else:
+            await self._subscribe_job(message)
+
+    def _subscribe_feed(self, message: Subscribe) -> None:
+        self.put(Subscribed(id=message.id, topic=FEED, recovered=False, log_gap=None))
+        lane = self.hub.rooms.join(FEED, self, self.encoding, message.filter, slow=self._slow)
+        self._topics.add(FEED)
+        jobs = [shown for shown in self.hub.feed() if matches(message.filter, shown.view)]
+        for shown in jobs:
+            lane.knows(shown)
+        for frame in snapshots(jobs, self.encoding, feed=True, end=True):
+            self.put_frame(frame)
+        self.put(self.hub.summary())
+
+    async def _subscribe_job(self, message: Subscribe) -> None:
+        hub, since = self.hub, message.since
+        held = await hub.find(message.topic.removeprefix("job:"))
+        after = since.log if since else 0
+        gap = await hub.store.gap(held.id, after)
+        self.put(Subscribed(id=message.id, topic=held.topic, recovered=since is not None and gap is None, log_gap=gap))
+        lane = hub.rooms.join(held.topic, self, self.encoding, None, slow=self._slow)
+        self._topics.add(held.topic)
+        shown = hub.shown_of(held)
+        lane.knows(shown)
+        if since is None or since.epoch != hub.epoch or since.seq != shown.seq:
+            self._put_whole([shown], held.topic)
+        self._outbox.forget(held.topic)
+        self._outbox.owe_log(held.id, after)
+        self._owing.set()
+
+    def _put_whole(self, jobs: Iterable[Shown], topic: str) -> None:
+        for frame in snapshots(jobs, self.encoding, feed=topic == FEED, end=False):
+            self.put_frame(frame)
+
+    def _show(self, visible: bool) -> None:
+        if self._slow is visible:
+            self._slow = not visible
+            for topic in self._topics:
+                self.hub.rooms.repace(topic, self, self.encoding, slow=self._slow)
+
+    def _leave(self, topic: str) -> None:
+        self._topics.discard(topic)
+        self._outbox.forget(topic)
+        self.hub.rooms.leave(topic, self)
+
+    def left(self) -> None:
+        self.hub.viewers.discard(self)
+        for topic in list(self._topics):
+            self._leave(topic)
+
+    # ── What it is sent ───────────────────────────────────────────────────────
+
+    def put_frame(self, frame: Frame) -> None:
+        if not self._frames:
+            self.hub.touch(self)
+        self._frames.append(frame)
+
+    def take(self, topic: str, frame: Frame, jobs: Iterable[str]) -> None:
+        """A room's frame: sent, or what it tells of is owed."""
+        if self.outlet.full:
+            for job in jobs:
+                self._outbox.owe(topic, job)
+        else:
+            self.put_frame(frame)
+
+    def take_log(self, job: str, frame: Frame, first: int) -> None:
+        """New entries: sent, or owed behind the ones that are owed already."""
+        if self.outlet.full or job in self._outbox.logs:
+            self._outbox.owe_log(job, first - 1)
+        else:
+            self.put_frame(frame)
+
+    def write(self) -> None:
+        """Write this turn's frames, all in one."""
+        frames, self._frames = self._frames, []
+        self._sent_at = self.hub.clock()
+        self.outlet.write(frames)
+
+    def _on_drained(self) -> None:
+        super()._on_drained()
+        if self._outbox:
+            self._settle()
+            self._owing.set()
+
+    def _settle(self) -> None:
+        """Send the newest state of whatever was missed."""
+        if self._outbox.take_feed():
+            self._put_whole(self.hub.feed(), FEED)
+        for topic, jobs in self._outbox.take_jobs().items():
+            wanted = self.hub.rooms.filter_of(topic, self)
+            held = [self.hub.jobs[job] for job in jobs if job in self.hub.jobs]
+            shown = [self.hub.shown_of(one) for one in held]
+            self._put_whole([one for one in shown if matches(wanted, one.view)], topic)
+            for one in shown:
+                if not matches(wanted, one.view):
+                    self.put(Gone(job=one.id, reason="filtered"))
+
+    def alongside(self) -> Sequence[Coroutine[Any, Any, None]]:
+        return (self._catch_up(),)
+
+    async def _catch_up(self) -> None:
+        """Send log entries that are owed, from the store, in order, until the live ones follow on."""
+        while True:
+            await self._owing.wait()
+            self._owing.clear()
+            while self._outbox.logs and not self.outlet.full:
+                job, after = next(iter(self._outbox.logs.items()))
+                held = self.hub.jobs.get(job)
+                last = held.last_entry if held else after  # what is newer is told when it is announced
+                entries = await self.hub.store.entries(job, after=after, before=last + 1, limit=LOG_PIECE)
+                if self._outbox.logs.get(job) != after:
+                    continue  # left, or subscribed again from elsewhere
+                if entries:
+                    self.put(Log(job=job, entries=entries))
+                    after = entries[-1].n
+                if held is None or after >= held.last_entry or (not entries and last == held.last_entry):
+                    del self._outbox.logs[job]
+                else:
+                    self._outbox.logs[job] = after
+
+    def sweep(self, now: int, beat: dict[Encoding, Frame]) -> None:
+        """Once a second: a beat after silence, and an end for one that takes nothing.
+
+        Args:
+            now: milliseconds.
+            beat: frames of this sweep's beat by encoding, filled on demand.
+        """
+        settings = self.hub.settings
+        taken = self.outlet.taken
+        if taken != self._taken[0] or not self.outlet.full:
+            self._taken = (taken, now)
+        elif now - self._taken[1] >= settings.stuck_s * 1000:
+            self.outlet.abort()
+            return
+        if now - self._sent_at >= settings.heartbeat_s * 1000 and not self.outlet.full:
+            if self.encoding not in beat:
+                beat[self.encoding] = Frame(encode(Beat(at=now), self.encoding), self.encoding)
+            self.put_frame(beat[self.encoding])

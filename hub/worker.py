@@ -1,0 +1,106 @@
+"""A worker: whoever reports on jobs over a socket, from accept to close; and one with no socket between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from hub.codec import Encoding, Frame, worker_codec
+from hub.errors import NotFound, PeerError, Revoked
+from hub.hub import Hub
+from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, ToWorker
+from hub.rate import Allowance
+from hub.session import Session
+from hub.transport import Outlet
+
+
+class Worker(Session[FromWorker]):
+    """One worker's socket; several jobs may share it.
+
+    Args:
+        hub, encoding, outlet, send: as of :class:`Session`.
+        token: from its Authorization header.
+    """
+
+    def __init__(self, hub: Hub, encoding: Encoding, outlet: Outlet, send: Any, token: str | None) -> None:
+        super().__init__(hub, worker_codec(encoding), encoding, outlet, send)
+        self._token = token
+        settings = hub.settings
+        self._reports = Allowance(settings.reports_per_s, settings.reports_per_s)
+        self._bytes = Allowance(settings.report_bytes_per_s, settings.report_bytes_per_s)
+
+    async def paced(self, size: int) -> None:
+        """Read no faster than is allowed, and not while too much waits for the disk."""
+        now = self.hub.clock()
+        wait_s = max(self._reports.take(1, now), self._bytes.take(size, now))
+        if wait_s > 0:
+            await asyncio.sleep(wait_s)
+        if self.hub.store.waiting > self.hub.settings.commit_backlog:
+            await self.hub.store.flush()
+
+    async def answer(self, message: FromWorker) -> None:
+        try:
+            if isinstance(message, Open):
+                await self.hub.open(message, self, self._token)
+            else:
+                self.hub.receive(message, self)
+        except Revoked as error:
+            self.send(revoked(message, error))
+
+    def send(self, message: ToWorker) -> None:
+        """Send to the worker; nothing once it is gone."""
+        self.put(message)
+
+    def put_frame(self, frame: Frame) -> None:
+        if not self._closing:
+            self.outlet.write([frame])
+
+    def left(self) -> None:
+        self.hub.workers.discard(self)
+        self.hub.detach(self)
+
+
+class LocalWorker:
+    """The hub's end of work in its own process; implements `launch.Link`.
+
+    Args:
+        hub: whose work.
+        deliver: called with each message for the worker.
+    """
+
+    def __init__(self, hub: Hub, deliver: Callable[[ToWorker], None]) -> None:
+        self._hub = hub
+        self._deliver = deliver
+        self._gone = False
+
+    def receive(self, message: FromWorker) -> None:
+        """Take one message; a refusal is delivered as `error` or `revoked`."""
+        try:
+            if isinstance(message, Open):
+                held = self._hub.jobs.get(message.job or "")
+                if held is None:
+                    raise NotFound("no such job", "job")
+                self._hub.attach(held, message, self, token=None)
+            else:
+                self._hub.receive(message, self)
+        except Revoked as error:
+            self._deliver(revoked(message, error))
+        except PeerError as error:
+            self._deliver(Error(code=error.code, message=str(error), field=error.field))
+
+    def send(self, message: ToWorker) -> None:
+        if not self._gone:
+            self._deliver(message)
+
+    def close(self) -> None:
+        """The worker is gone."""
+        self._gone = True
+        self._hub.detach(self)
+
+
+def revoked(message: FromWorker, error: Revoked) -> RevokedWork:
+    """What a worker is told when it speaks of an attempt that is over."""
+    request = message.id if isinstance(message, Open) else None
+    assert isinstance(message, AttemptMessage | Open)
+    return RevokedWork(job=message.job or "", attempt=message.attempt or 1, reason=str(error), id=request)
