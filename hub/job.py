@@ -9,8 +9,9 @@ import msgspec
 from msgspec import UNSET
 
 from hub import phases as steps
+from hub.cancel import CancelSteps
 from hub.errors import Conflict, Invalid, OutOfOrder, Revoked
-from hub.estimate import Estimator
+from hub.progress import Progress
 from hub.protocol import (
     Artifact,
     AttemptMessage,
@@ -27,19 +28,16 @@ from hub.protocol import (
     RevokedWork,
     WorkerBeat,
 )
-from hub.state import Attached, Change, JobFacts, JobState, Saved
+from hub.state import Attached, Change, JobFacts, JobState
+from hub.story import Story
 from hub.view import (
     ArtifactView,
     AttemptView,
-    Cancel,
     Curve,
     ErrorView,
     Event,
     Failure,
-    How,
     Level,
-    LogEntry,
-    Number,
     Outcome,
     Phase,
     Status,
@@ -56,9 +54,7 @@ TRANSITIONS: dict[Status, frozenset[Status]] = {
     S.FAILED: frozenset({S.QUEUED}),
     S.CANCELLED: frozenset({S.QUEUED}),
 }
-WORKING = frozenset({S.RUNNING, S.CANCELLING})  # time passes and counts
 ALIVE = frozenset({S.RUNNING, S.PAUSED, S.CANCELLING})  # a worker has it and is heard from
-GAP_SHARE = 0.2  # how much one gap between advances moves the usual one
 
 
 class Job:
@@ -76,13 +72,15 @@ class Job:
         self.facts = facts
         self.state = state
         self.history = history
-        self._estimator = Estimator(state.total, state.phases, history)
+        self._story = Story(state)
+        self.progress = Progress(state, self._story, history)
+        self._cancel = CancelSteps(facts, state, self._story)
         self._takes: dict[type[AttemptMessage], Callable[[Any, int, Change], None]] = {
-            Report: self._report,
-            PhaseStart: self._phase,
+            Report: self.progress.report,
+            PhaseStart: self.progress.begin_phase,
             Entry: self._entry,
-            Checkpoint: self._checkpoint,
-            CancelReceived: self._cancel_received,
+            Checkpoint: self.progress.checkpoint,
+            CancelReceived: lambda _, now, change: self._cancel.received(now, change),
             CancelAck: self._cancel_ack,
             Artifact: self._artifact,
             Finish: self._finish,
@@ -156,7 +154,7 @@ class Job:
         planned = steps.plan(state.phases, message.phases, self.history) if message.phases else state.phases
         if planned != state.phases:
             state.phases = planned
-            self._estimator = Estimator(state.total, planned, self.history)
+            self.progress.begin_again()
             change.visible = change.durable = change.phases = True
         if worker is not None and state.worker != worker:
             state.worker = worker
@@ -171,7 +169,7 @@ class Job:
         self._become(S.RUNNING)
         state.started_at = state.advanced_at = state.working_since = now
         where = f"Started on {state.worker}" if state.worker else "Started"
-        self._log(change, now, "started", where)
+        self._story.tell(change, now, "started", where)
         change.visible = change.durable = True
 
     def _heard(self, now: int, change: Change) -> None:
@@ -181,150 +179,20 @@ class Job:
             self._become(S.CANCELLING if state.cancel else S.PAUSED if state.pause else S.RUNNING)
             state.lost_at = None
             state.advanced_at = state.working_since = now
-            self._log(change, now, "found", "The worker is back")
+            self._story.tell(change, now, "found", "The worker is back")
             change.visible = change.durable = True
         elif state.status is S.QUEUED and not self.facts.startable:
             self._start(now, change)
 
-    def _report(self, message: Report, now: int, change: Change) -> None:
-        state = self.state
-        advanced = False
-        if message.phase is not UNSET and message.phase != state.phase:
-            self._go_to_phase(message.phase, now, change)
-            advanced = True
-        if message.total is not UNSET and message.total != state.total:
-            self._set_total(message.total, now, change)
-        for name in ("done", "unit", "counters", "message", "worker"):
-            value = getattr(message, name)
-            if value is not UNSET and value != getattr(state, name):
-                setattr(state, name, value)
-                change.visible = True
-                advanced = advanced or name in ("done", "counters", "message")
-        if advanced:
-            self._advanced(now, change)
-        self._estimate(message, now, change)
-        self._hold_fraction(change)
-
-    def _go_to_phase(self, index: int, now: int, change: Change) -> None:
-        state = self.state
-        started = state.phases[index].started_at
-        self._keep_phase()
-        state.phases, state.phase = (
-            steps.begin(
-                state.phases, state.phase, msgspec.structs.replace(state.phases[index], started_at=now), self.history
-            )
-            if started is None
-            else (state.phases, index)
-        )
-        self._enter_phase(now, change)
-
-    def _set_total(self, total: Number | None, now: int, change: Change) -> None:
-        state = self.state
-        if total is not None and state.total is not None and total > state.total:
-            unit = f" {state.unit}" if state.unit else ""
-            self._log(change, now, "total_grew", f"Total grew from {state.total:,} to {total:,}{unit}")
-            change.durable = True
-            state.fraction = None  # the one case in which it may fall
-        state.total = total
-        change.visible = True
-
-    def _advanced(self, now: int, change: Change) -> None:
-        state = self.state
-        if state.advanced_at is not None:
-            gap = max(now - state.advanced_at, 0)
-            state.gap_ms = gap if state.gap_ms is None else state.gap_ms + GAP_SHARE * (gap - state.gap_ms)
-        state.advanced_at = now
-        change.visible = True
-        if state.stalled:
-            state.stalled = False
-            self._log(change, now, "recovered", "Advancing again")
-            change.durable = True
-
-    def _estimate(self, message: Report, now: int, change: Change) -> None:
-        """The worker's own rate and ETA win; otherwise they come from the samples seen here."""
-        state, seconds = self.state, now / 1000
-        if state.done is not None:
-            self._estimator.update(seconds, state.done, state.phase, state.total)
-        before = (state.rate, state.eta_s)
-        told = message.rate is not UNSET or message.eta_s is not UNSET
-        if told:
-            state.rate = message.rate if message.rate is not UNSET else state.rate
-            state.eta_s = message.eta_s if message.eta_s is not UNSET else state.eta_s
-        else:
-            state.rate = self._estimator.rate(seconds)
-            state.eta_s = self._estimator.eta(seconds)
-        low_high = None if told else self._estimator.interval(seconds)
-        state.eta_low_s, state.eta_high_s = low_high or (None, None)
-        change.visible = change.visible or before != (state.rate, state.eta_s)
-
-    def _hold_fraction(self, change: Change) -> None:
-        """Within an attempt the fraction never falls, unless a total grew."""
-        state = self.state
-        now_at = steps.fraction(state.phases, state.phase, state.done, state.total)
-        held = now_at if state.fraction is None else max(state.fraction, now_at or 0.0)
-        if held != state.fraction:
-            state.fraction = held
-            change.visible = True
-
-    def _phase(self, message: PhaseStart, now: int, change: Change) -> None:
-        state = self.state
-        self._keep_phase()
-        begun = Phase(name=message.name, total=message.total, unit=message.unit, started_at=now)
-        state.phases, state.phase = steps.begin(state.phases, state.phase, begun, self.history)
-        self._enter_phase(now, change)
-        self._log(change, now, "phase", f"Phase {message.name}", data={"phase": state.phase, "name": message.name})
-        self._hold_fraction(change)
-
-    def _keep_phase(self) -> None:
-        """Write the current numbers into the list before another phase takes their place."""
-        self.state.phases = self.phases_now()
-
-    def _enter_phase(self, now: int, change: Change) -> None:
-        state = self.state
-        assert state.phase is not None
-        phase = state.phases[state.phase]
-        state.done, state.total, state.unit = phase.done, phase.total, phase.unit
-        state.rate = state.eta_s = state.eta_low_s = state.eta_high_s = state.gap_ms = None
-        self._estimator = Estimator(state.total, state.phases, self.history)
-        self._estimator.update(now / 1000, state.done or 0, state.phase, state.total)
-        self._advanced(now, change)
-        change.phases = change.durable = True
-
     def _entry(self, message: Entry, now: int, change: Change) -> None:
-        self._log(change, now, "entry", message.text, message.level, message.data)
+        self._story.tell(change, now, "entry", message.text, message.level, message.data)
         if self.state.stalled:
-            self._advanced(now, change)
-
-    def _checkpoint(self, message: Checkpoint, now: int, change: Change) -> None:
-        state = self.state
-        done = state.done if message.done is None else message.done
-        state.saved = Saved(
-            at=now, done=done, total=state.total, unit=state.unit, fraction=state.fraction, phase=state.phase,
-            phases=self.phases_now(), counters=dict(state.counters),
-        )  # fmt: skip
-        change.checkpoint = (message.data,)
-        text = "Checkpoint" if done is None else f"Checkpoint at {done:,}{f' {state.unit}' if state.unit else ''}"
-        self._log(change, now, "checkpoint", text, data={"done": done, "fraction": state.fraction})
-        change.visible = True
-
-    def _cancel_received(self, message: CancelReceived, now: int, change: Change) -> None:
-        cancel = self.state.cancel
-        if cancel is not None and cancel.delivered_at is None:
-            self.state.cancel = msgspec.structs.replace(cancel, delivered_at=now)
-            self._log(change, now, "cancel_delivered", "The worker has the cancel request")
-            change.visible = change.durable = True
+            self.progress.advanced(now, change)
 
     def _cancel_ack(self, message: CancelAck, now: int, change: Change) -> None:
-        cancel = self.state.cancel
-        assert cancel is not None
-        if cancel.acknowledged_at is None:
-            received = cancel.delivered_at if cancel.delivered_at is not None else now
-            self.state.cancel = msgspec.structs.replace(cancel, acknowledged_at=now, delivered_at=received)
-            text = f"The work is stopping: {message.message}" if message.message else "The work is stopping"
-            self._log(change, now, "cancel_acknowledged", text)
+        self._cancel.acknowledged(message, now, change)
         if message.message:
             self.state.message = message.message
-        change.visible = True
 
     def _artifact(self, message: Artifact, now: int, change: Change) -> None:
         state = self.state
@@ -344,23 +212,12 @@ class Job:
         outcome = Outcome(message.outcome)
         if outcome is Outcome.SUCCEEDED:
             state.result = message.result
-            self._complete(now)
+            self.progress.complete(now)
         self._fail_with(message.error, change)
         if state.status is S.CANCELLING and outcome is not Outcome.SUCCEEDED:
-            self._settle_cancel(now, "acknowledged")
+            self._cancel.settle(now, "acknowledged")
             outcome = Outcome.CANCELLED
         self._end(outcome, now, change)
-
-    def _complete(self, now: int) -> None:
-        """Success means that all of it is done, whatever was counted."""
-        state = self.state
-        state.fraction = 1.0
-        if state.total is not None and (state.done is None or state.done < state.total):
-            state.done = state.total
-        self._keep_phase()
-        if state.phase is not None and state.phases[state.phase].finished_at is None:
-            state.phases = list(state.phases)
-            state.phases[state.phase] = steps.finish(state.phases[state.phase], now)
 
     def _fail_with(self, error: Failure | None, change: Change) -> None:
         if error is not None:
@@ -374,7 +231,7 @@ class Job:
         by = f" by {self.facts.by}" if self.facts.by else ""
         change = Change(visible=True, durable=True, whole=True)
         self.state.queued_at = now
-        self._log(change, now, "created", f"Queued{by}")
+        self._story.tell(change, now, "created", f"Queued{by}")
         return change
 
     def cancel(self, by: str | None, reason: str | None, *, force: bool, now: int) -> Change:
@@ -398,13 +255,9 @@ class Job:
 
     def _request_cancel(self, by: str | None, reason: str | None, now: int, change: Change) -> None:
         state = self.state
-        deadline = now + round(self.facts.grace_s * 1000)
-        state.cancel = Cancel(requested_at=now, by=by, reason=reason, deadline_at=deadline)
-        because = f": {reason}" if reason else ""
-        self._log(change, now, "cancel_requested", f"Cancel requested{f' by {by}' if by else ''}{because}")
-        change.visible = change.durable = True
+        self._cancel.request(by, reason, now, change)
         if state.status is S.QUEUED:
-            state.cancel = msgspec.structs.replace(state.cancel, deadline_at=None)
+            state.cancel = msgspec.structs.replace(self._cancel.asked, deadline_at=None)
             self._end(Outcome.CANCELLED, now, change)
             change.force = state.process is not None
         else:
@@ -413,43 +266,26 @@ class Job:
             state.pause = None
             if state.working_since is None:
                 state.working_since = now
-            change.orders.append(self.cancel_order())
+            change.orders.append(self._cancel.order())
 
     def cancel_order(self) -> CancelWork:
-        """What the worker is told of the cancel."""
-        cancel = self.state.cancel
-        assert cancel is not None
-        return CancelWork(
-            job=self.facts.id, attempt=self.state.attempt, reason=cancel.reason, by=cancel.by,
-            grace_s=self.facts.grace_s,
-        )  # fmt: skip
+        """What the worker is told of the cancel that was asked for."""
+        return self._cancel.order()
 
     def _force(self, now: int, change: Change) -> None:
-        cancel = self.state.cancel
-        assert cancel is not None
-        if cancel.forced_at is not None:
+        if self._cancel.asked.forced_at is not None:
             return
-        self.state.cancel = msgspec.structs.replace(cancel, forced_at=now)
-        self._log(change, now, "cancel_forced", "Stopping the work by force")
-        change.visible = change.durable = True
+        self._cancel.force(now, change)
         if self.facts.place == "process":
             change.force = True
         elif self.facts.place == "outside":
-            self._settle_cancel(now, "forced")
+            self._cancel.settle(now, "forced")
             self._end(Outcome.CANCELLED, now, change)
             change.orders.append(self.revocation("cancelled by force"))
 
     def revocation(self, reason: str) -> RevokedWork:
         """Tells a worker that its attempt is over, and not by its own doing."""
         return RevokedWork(job=self.facts.id, attempt=self.state.attempt, reason=reason)
-
-    def _settle_cancel(self, now: int, how: How) -> None:
-        cancel = self.state.cancel
-        assert cancel is not None
-        if how == "acknowledged" and cancel.acknowledged_at is None:
-            received = cancel.delivered_at if cancel.delivered_at is not None else now
-            cancel = msgspec.structs.replace(cancel, acknowledged_at=now, delivered_at=received)
-        self.state.cancel = msgspec.structs.replace(cancel, how=how)
 
     def retry(self, by: str | None, now: int) -> Change:
         """Queue another attempt of a job that failed or was cancelled.
@@ -463,7 +299,9 @@ class Job:
             raise Conflict(f"a job that is {self.state.status} cannot be retried")
         change = Change(visible=True, durable=True, whole=True)
         self._next_attempt(now)
-        self._log(change, now, "retry_scheduled", f"Attempt {self.state.attempt} queued{f' by {by}' if by else ''}")
+        self._story.tell(
+            change, now, "retry_scheduled", f"Attempt {self.state.attempt} queued{f' by {by}' if by else ''}"
+        )
         return self._counted(change)
 
     def _next_attempt(self, now: int) -> None:
@@ -482,7 +320,7 @@ class Job:
         state.counters = dict(saved.counters) if saved else {}
         state.phase = saved.phase if saved else None
         state.phases = list(saved.phases) if saved else [_fresh(phase) for phase in state.phases]
-        self._estimator = Estimator(state.total, state.phases, self.history)
+        self.progress.begin_again()
 
     def launching(self, now: int) -> Change:
         """The hub is about to start this attempt; stored first, so that no two starts are ever taken for one."""
@@ -494,7 +332,7 @@ class Job:
         """The hub's own process stopped the work, which goes on from its checkpoint; a cancel wins over that."""
         change = Change(visible=True, durable=True, whole=True)
         if self.state.status is S.CANCELLING:
-            self._settle_cancel(now, "assumed")
+            self._cancel.settle(now, "assumed")
             self._end(Outcome.CANCELLED, now, change)
         elif self.state.status is S.QUEUED:
             self.state.launched_at = self.state.process = None
@@ -502,7 +340,7 @@ class Job:
             self._end(Outcome.INTERRUPTED, now, change)
             self.state.max_attempts += 1  # an interruption is no failure of the work
             self._next_attempt(now)
-            self._log(change, now, "retry_scheduled", f"Attempt {self.state.attempt} queued")
+            self._story.tell(change, now, "retry_scheduled", f"Attempt {self.state.attempt} queued")
         return self._counted(change)
 
     def worker_gone(self, how: str, now: int) -> Change:
@@ -515,10 +353,7 @@ class Job:
         if state.status.terminal:
             return change
         if state.status is S.CANCELLING:
-            cancel = state.cancel
-            assert cancel is not None
-            forced = cancel.forced_at is not None
-            self._settle_cancel(now, "forced" if forced else "acknowledged" if cancel.acknowledged_at else "assumed")
+            self._cancel.settle(now, self._cancel.how_lost())
             self._end(Outcome.CANCELLED, now, change)
         else:
             state.error = ErrorView(type="WorkerLost", message=how)
@@ -583,19 +418,19 @@ class Job:
         assert self.state.advanced_at is not None
         self.state.stalled = True
         silent = (now - self.state.advanced_at) // 1000
-        self._log(change, now, "stalled", f"No update for {silent} s", "warning")
+        self._story.tell(change, now, "stalled", f"No update for {silent} s", "warning")
         change.visible = change.durable = True
 
     def _lose(self, now: int, change: Change) -> None:
         state = self.state
         if state.status is S.CANCELLING:
-            self._settle_cancel(now, "assumed")
+            self._cancel.settle(now, "assumed")
             self._end(Outcome.CANCELLED, now, change)
             return
         self._rest(now)
         self._become(S.LOST)
         state.lost_at, state.stalled = now, False
-        self._log(change, now, "lost", f"The worker has not been heard for {self.facts.lease_s:g} s", "warning")
+        self._story.tell(change, now, "lost", f"The worker has not been heard for {self.facts.lease_s:g} s", "warning")
         change.visible = change.durable = True
 
     def _give_up(self, now: int, change: Change) -> None:
@@ -604,17 +439,6 @@ class Job:
         change.force = self.facts.place == "process"
 
     # ── Parts ─────────────────────────────────────────────────────────────────
-
-    def phases_now(self) -> list[Phase]:
-        """The phases, with the current one's numbers in it."""
-        state = self.state
-        if state.phase is None:
-            return state.phases
-        phases = list(state.phases)
-        phases[state.phase] = msgspec.structs.replace(
-            phases[state.phase], done=state.done or 0, total=state.total, unit=state.unit
-        )
-        return phases
 
     def elapsed_s(self, now: int) -> float:
         """Seconds of this attempt, without the time queued or paused."""
@@ -649,7 +473,7 @@ class Job:
             Outcome.LOST: "attempt_lost",
             Outcome.INTERRUPTED: "attempt_interrupted",
         }
-        self._log(change, now, event[outcome], self._end_text(outcome), level)
+        self._story.tell(change, now, event[outcome], self._end_text(outcome), level)
         change.ended = outcome
         change.visible = change.durable = change.whole = change.phases = True
 
@@ -667,14 +491,6 @@ class Job:
         words = {Outcome.SUCCEEDED: "Done", Outcome.INTERRUPTED: "Interrupted by the hub's stop"}
         word = words.get(outcome, outcome.capitalize())
         return f"{word}: {state.message}"[:4096] if state.message and outcome is not Outcome.INTERRUPTED else word
-
-    def _log(self, change: Change, now: int, event: Event, text: str, level: Level = "info", data: Any = None) -> None:
-        self.state.entries += 1
-        change.entries.append(
-            LogEntry(
-                n=self.state.entries, at=now, attempt=self.state.attempt, level=level, event=event, text=text, data=data
-            )
-        )
 
     def _counted(self, change: Change) -> Change:
         if change.entries:

@@ -39,7 +39,8 @@ def view_of(job: Job, around: Surroundings, now: int) -> JobView:
     return JobView(
         id=facts.id, kind=facts.kind, title=facts.title, params=facts.params, tags=facts.tags, by=facts.by,
         created_at=facts.created_at, max_attempts=state.max_attempts, typical=around.typical,
-        attempts=state.attempts, phases=job.phases_now(), attempt=state.attempt, seq=state.seq, status=state.status,
+        attempts=state.attempts, phases=job.progress.phases_now(), attempt=state.attempt, seq=state.seq,
+        status=state.status,
         done=state.done, total=state.total, unit=state.unit, fraction=state.fraction, rate=state.rate,
         eta_s=state.eta_s, eta_low_s=state.eta_low_s, eta_high_s=state.eta_high_s, phase=state.phase,
         counters=state.counters, message=state.message, stalled=state.stalled, retry_at=state.retry_at,

@@ -689,6 +689,7 @@ def server(app: Any, settings: Settings, *, host: str, port: int) -> Server:
         host=host,
         port=port,
         loop="asyncio",
+        interface="asgi3",
         lifespan="on",
         http=http_protocol(settings),
         ws=socket_protocol(settings),
