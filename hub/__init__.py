@@ -1,0 +1,42 @@
+"""Barcast: a real-time hub for job progress.
+
+The floors of the house; each file imports only from those before it:
+
+    errors · settings                     causes of failure, limits
+    view → protocol → codec               what is said, and how it becomes bytes
+    launch · estimate · phases · history  what a job is made of
+    state → story → progress · cancel → job
+    shown → outbox → room → rooms         who is shown what (pure up to here)
+    rows → store · transport · clock      SQLite, sockets, time
+    auth → held → hub → runner            the service itself
+    session → viewer · worker             one live socket each
+    service → answers → api · stream · metrics · guard → app → cli
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hub.app import create_app
+    from hub.hub import Hub
+    from hub.settings import Settings
+
+__all__ = ["Hub", "Settings", "__version__", "create_app"]
+
+try:
+    __version__ = version("barcast")
+except PackageNotFoundError:  # run from a checkout that was never installed
+    __version__ = "0.0.0"
+
+WHERE = {"create_app": "hub.app", "Hub": "hub.hub", "Settings": "hub.settings"}
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, fetched on first use: a worker that needs the messages alone loads no server."""
+    from importlib import import_module
+
+    if name not in WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(WHERE[name]), name)

@@ -74,9 +74,11 @@ def create_app(
 
     Raises:
         Invalid: a setting is wrong.
-        KindError: a module cannot be loaded or registers something that is not a job.
+        BarcastError: a module cannot be loaded, or holds no job; says which and why.
     """
-    kinds = Kinds.load(modules)
+    kinds = Kinds()
+    for module in modules:
+        kinds.load(module)
 
     def make_launcher(connect: Connect, exited: Exited, address_file: Path) -> Launcher:
         return LocalLauncher(kinds, connect=connect, exited=exited, address_file=address_file)

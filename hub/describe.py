@@ -56,11 +56,17 @@ def _operation(call: Call) -> Json:
     if parameters:
         operation["parameters"] = parameters
     if call.body is not None:
-        name = f"Http{call.body.__name__}" if call.reports else call.body.__name__
-        operation["requestBody"] = {"content": _json(_ref(name))}
+        operation["requestBody"] = _body(call, call.body)
     if call.reports:
         operation["security"] = [{}, {"report_token": []}]
     return operation
+
+
+def _body(call: Call, struct: type[msgspec.Struct]) -> Json:
+    told = TOLD_ELSEWHERE + MAY_BE_LEFT_OUT if call.reports else ()
+    needed = any(field.required and field.name not in told for field in msgspec.structs.fields(struct))
+    name = f"Http{struct.__name__}" if call.reports else struct.__name__
+    return {"required": needed, "content": _json(_ref(name))}
 
 
 def _path_parameters(path: str) -> list[Json]:

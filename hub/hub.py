@@ -477,9 +477,10 @@ class Hub:
 
     def feed(self) -> list[Shown]:
         """What the feed holds: every job that is not terminal, and the newest that are; newest first."""
-        ended = [held for held in self.jobs.values() if held.job.state.status.terminal]
+        seen = [held for held in self.jobs.values() if held.shown is not None or not held.pending]
+        ended = [held for held in seen if held.job.state.status.terminal]
         ended.sort(key=lambda held: held.job.state.finished_at or 0, reverse=True)
-        going = [held for held in self.jobs.values() if not held.job.state.status.terminal]
+        going = [held for held in seen if not held.job.state.status.terminal]
         going.sort(key=lambda held: held.id, reverse=True)
         return [self.shown_of(held) for held in going + ended[: self.settings.feed_terminal_jobs]]
 

@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from hub import auth
-from hub.errors import Conflict, HubError, NotFound, Unavailable
+from hub.errors import Conflict, HubError, LaunchError, NotFound, Unavailable
 from hub.held import Held
 from hub.hub import Hub
 from hub.launch import Handout, KindInfo, Launcher
@@ -28,9 +28,11 @@ class Runner:
         hub: whose jobs.
         launcher: starts processes and functions on this machine.
         tasks: where its tasks live.
+        reachable: whether child processes can find this hub.
     """
 
-    def __init__(self, hub: Hub, launcher: Launcher, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, hub: Hub, launcher: Launcher, tasks: asyncio.TaskGroup, *, reachable: bool = True) -> None:
+        self.reachable = reachable
         self.hub = hub
         self.launcher = launcher
         self.schedule = Schedule(hub.settings.jobs_at_once)
@@ -111,6 +113,8 @@ class Runner:
             return
         attempt = job.state.attempt
         try:
+            if not self.reachable and job.facts.place == "process":
+                raise LaunchError("this hub does not know its own address; give it one: create_app(…, url=…)")
             process = await self.launcher.launch(self._handout(held))
         except HubError as error:
             await hub.commit(held, job.not_started(str(error), hub.clock()))

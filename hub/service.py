@@ -92,7 +92,7 @@ class Service:
             secret=secret,
         )
         launcher = self._make_launcher(self._connect, lambda *exit_: self.runner.exited(*exit_), self.address_file)
-        self.runner = Runner(self.hub, launcher, tasks)
+        self.runner = Runner(self.hub, launcher, tasks, reachable=self.url is not None)
         await self._new_day()
         await self.runner.restore()
         if self.url is not None:
