@@ -107,7 +107,7 @@ class Reader:
             status=literal(list(status)),
             kind=literal(list(kind)),
             tag=literal(list(tag)),
-            q=bindable(folded(q)),
+            q=folded(q),
             limit=limit + 1,
         )
         page = found[:limit]
@@ -230,9 +230,4 @@ def _position(cursor: str | None) -> tuple[int, str]:
     created_at, dash, last_id = cursor.partition("-")
     if not (dash and created_at.isascii() and created_at.isdigit() and int(created_at) <= SAFE):
         raise Invalid("expected a cursor that came with a page", "after")
-    return int(created_at), bindable(last_id)
-
-
-def bindable(value: str) -> str:
-    """Text that can be bound to a statement."""
-    return value.encode("utf-8", "replace").decode()
+    return int(created_at), last_id

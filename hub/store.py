@@ -108,7 +108,8 @@ class Store(Reader, Writer):
 
     async def _read(self, sql: str, values: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
         with explained(self.path):
-            return await self._reading.execute_fetchall(sql, values)
+            bound = {name: bindable(value) for name, value in values.items()}
+            return await self._reading.execute_fetchall(sql, bound)
 
     async def _write(self, values: list[str]) -> None:
         with explained(self.path):
@@ -117,6 +118,11 @@ class Store(Reader, Writer):
 
 def _nothing() -> None:
     """Nobody waits for this change by itself."""
+
+
+def bindable(value: Any) -> Any:
+    """A parameter that SQLite takes: half a surrogate pair becomes what it was stored as."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
 
 
 @contextmanager

@@ -88,6 +88,91 @@ class Outlet(Protocol):
         """End the socket at once, dropping what waits."""
 
 
+class SocketOutlet:
+    """The fast :class:`Outlet`: frames go straight to the connection's transport.
+
+    An object of its own with slots, because with a thousand viewers every cache line that `write`
+    touches is a miss: through the protocol's large dictionary a write costs twice as much.
+
+    Args:
+        protocol: the connection that it belongs to.
+
+    Attributes:
+        open: whether frames may be written: after the handshake, before any close frame.
+        written_bytes: handed over by `write` so far.
+    """
+
+    __slots__ = ("_protocol", "_push", "full", "on_drained", "open", "written_bytes")
+
+    def __init__(self, protocol: SocketProtocol) -> None:
+        self._protocol = protocol
+        self._push: Callable[[bytes], None] = drop
+        self.open = False
+        self.full = False
+        self.written_bytes = 0
+        self.on_drained: Callable[[], None] | None = None
+
+    def attach(self, transport: asyncio.WriteTransport) -> None:
+        """The connection is made: this is where frames go."""
+        self._push = transport.write
+
+    def detach(self) -> None:
+        """The connection is lost; frames go nowhere, and nobody is told anything."""
+        self.open = False
+        self._push = drop
+        self.on_drained = None
+
+    def write(self, frames: Sequence[Frame]) -> None:
+        """Hand over ready-made frames in one write; nothing before the socket is open and once it closes."""
+        if not self.open or not frames:
+            return
+        data = frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
+        self.written_bytes += len(data)
+        self._push(data)
+
+    def drained(self) -> None:
+        """Little waits again."""
+        self.full = False
+        if self.on_drained is not None:
+            self.on_drained()
+
+    @property
+    def waiting(self) -> int:
+        """Bytes in the transport's buffer and, on Linux, in the kernel's."""
+        return self._protocol.waiting_bytes()
+
+    @property
+    def taken(self) -> int:
+        """Bytes that have left the transport and, on Linux, that the other side's kernel has acknowledged."""
+        return self.written_bytes + self._protocol.conn.bytes_out - self.waiting
+
+    @property
+    def on_message(self) -> Callable[[str | bytes], None] | None:
+        """Takes complete messages where they are decoded, instead of ASGI's `receive`."""
+        return self._protocol.on_message
+
+    @on_message.setter
+    def on_message(self, take: Callable[[str | bytes], None] | None) -> None:
+        self._protocol.hand_to(take)
+
+    def pause_reading(self) -> None:
+        """Take no further messages for now; what one read brought already waits, the rest stays outside."""
+        self._protocol.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take messages again, those that waited first."""
+        self._protocol.resume_reading()
+
+    def abort(self) -> None:
+        """End the socket at once, dropping what waits."""
+        self.open = False
+        self._protocol.transport.abort()
+
+
+def drop(_data: bytes) -> None:
+    """Where frames go without a connection."""
+
+
 class TooManyFragments(PayloadTooBig):
     """A message in more pieces than `settings.message_fragments`; the socket closes with 1009."""
 
@@ -101,13 +186,15 @@ class Conversation(ServerProtocol):
 
     Args:
         settings: limits of a message.
+        outlet: told when frames may be written and when not any more.
 
     Attributes:
         bytes_out: what it has had sent: handshake, pings, pongs, close frames, plain messages.
         withhold_pongs: keep the answer to pings for later; they would pile up before a peer that reads nothing.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outlet: SocketOutlet) -> None:
+        self._outlet = outlet
         super().__init__(max_size=settings.message_bytes, logger=log)
         self.debug = False  # its debug lines hold the query string and all headers, tokens too
         self.bytes_out = 0
@@ -115,6 +202,16 @@ class Conversation(ServerProtocol):
         self._limit = settings.message_fragments
         self._fragments = 0
         self._owed_pong: bytes | None = None
+
+    @property
+    def state(self) -> State:
+        """Of RFC 6455, 7.1; the outlet is open exactly while this is."""
+        return self._state
+
+    @state.setter
+    def state(self, state: State) -> None:
+        self._state = state
+        self._outlet.open = state is State.OPEN
 
     def recv_frame(self, frame: WebSocketFrame) -> None:
         """Count a message's fragments while parsing, so that a flood of empty ones ends in the middle."""
@@ -144,7 +241,7 @@ class Conversation(ServerProtocol):
 
 
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """A WebSocket served by uvicorn that takes ready-made frames; the fast :class:`Outlet`.
+    """A WebSocket served by uvicorn, with a :class:`SocketOutlet` and an end to every wait.
 
     Built by :func:`socket_protocol`, made by uvicorn for each connection.
     """
@@ -161,12 +258,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.app = self._enter_app
-        self.conn = Conversation(self.settings)
+        self.outlet = SocketOutlet(self)
+        self.conn = Conversation(self.settings, self.outlet)
         self.close_timeout = min(CLOSE_S, self.settings.pong_s)
-        self.full = False
-        self.on_drained: Callable[[], None] | None = None
-        self._on_message: Callable[[str | bytes], None] | None = None
-        self._written_bytes = 0  # by write(); the rest is counted where it is made
+        self.on_message: Callable[[str | bytes], None] | None = None
         self._came: deque[Event] = deque()  # parsed, but held back; at most what one read brought
         self._held = False
         self._handing_over = False
@@ -175,58 +270,36 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._ping_bytes = 0
         self._end_timer: asyncio.TimerHandle | None = None
 
-    # What the hub uses
+    # What the outlet needs
 
-    def write(self, frames: Sequence[Frame]) -> None:
-        """Hand over ready-made frames in one write; nothing once the socket closes or before it is open."""
-        if not frames or self.conn.state is not State.OPEN or self.transport.is_closing():
-            return
-        data = frames[0].wire if len(frames) == 1 else b"".join([frame.wire for frame in frames])
-        self._written_bytes += len(data)
-        self.transport.write(data)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes in the transport's buffer and, on Linux, in the kernel's."""
+    def waiting_bytes(self) -> int:
+        """Bytes in the transport's buffer and the kernel's."""
         return self.transport.get_write_buffer_size() + bytes_in_kernel(self.transport)
 
-    @property
-    def taken(self) -> int:
-        """Bytes that have left the transport and, on Linux, that the other side's kernel has acknowledged."""
-        return self._written_bytes + self.conn.bytes_out - self.waiting
-
-    @property
-    def on_message(self) -> Callable[[str | bytes], None] | None:
-        """Takes complete messages where they are decoded, instead of ASGI's `receive`."""
-        return self._on_message
-
-    @on_message.setter
-    def on_message(self, take: Callable[[str | bytes], None] | None) -> None:
-        self._on_message = take
+    def hand_to(self, take: Callable[[str | bytes], None] | None) -> None:
+        """Give complete messages to `take` from now on, those first that wait for ASGI's `receive`."""
+        self.on_message = take
         if take is not None:
             self._hand_over_queued()
 
     def pause_reading(self) -> None:
-        """Take no further messages for now; what one read brought already waits, the rest stays outside."""
+        """Hand over nothing and read nothing for now."""
         self._held = True
         self.transport.pause_reading()
 
     def resume_reading(self) -> None:
-        """Take messages again, those that waited first."""
+        """Hand over what waited, then read on."""
         self._held = False
         self._hand_over()
         if not self._held and not self.read_paused:
             self.transport.resume_reading()
-
-    def abort(self) -> None:
-        """End the socket at once, dropping what waits."""
-        self.transport.abort()
 
     # Coming and going
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Bound what may wait, in the transport and in the kernel."""
         super().connection_made(transport)
+        self.outlet.attach(self.transport)
         self.transport.set_write_buffer_limits(high=self.settings.write_buffer_bytes)
         own_socket = transport.get_extra_info("socket")
         if own_socket is not None:
@@ -235,7 +308,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go of the session and of all timers."""
         super().connection_lost(exc)
-        self._on_message = self.on_drained = None
+        self.on_message = None
+        self.outlet.detach()
         self._came.clear()
         if self._end_timer is not None:
             self._end_timer.cancel()
@@ -245,7 +319,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         if not self.close_sent:
             self._asked = cast(dict[str, Any], self.scope)
-            self._asked["extensions"][EXTENSION] = self
+            self._asked["extensions"][EXTENSION] = self.outlet
             self.scope = {**self.scope, "query_string": b""}
 
     async def _enter_app(self, _logged_scope: Any, receive: Receive, send: Send) -> None:
@@ -278,6 +352,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def on_task_complete(self, task: asyncio.Task[None]) -> None:
         """The app has returned, and the socket with it."""
         super().on_task_complete(task)
+        self.outlet.open = False
         self._bound_closing()
 
     def _bound_closing(self) -> None:
@@ -289,7 +364,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._end_timer is not None:
             self._end_timer.cancel()
         if not self.disconnected:
-            self._end_timer = self.loop.call_later(delay_s, self.abort)
+            self._end_timer = self.loop.call_later(delay_s, self.outlet.abort)
 
     # What comes
 
@@ -345,16 +420,16 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             except UnicodeDecodeError:
                 self._fail(INVALID_DATA, "text is not UTF-8")
                 return
-        if self._on_message is None:
+        if self.on_message is None:
             super().send_receive_event_to_app()
         else:
             self._take(message)
 
     def _take(self, message: str | bytes) -> None:
-        if self._on_message is None:
+        if self.on_message is None:
             return  # the connection was lost while its messages were handed over
         try:
-            self._on_message(message)
+            self.on_message(message)
         except Exception:
             log.exception("A message could not be taken; its socket is closed")
             self._fail(INTERNAL_ERROR, "internal error")
@@ -367,7 +442,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def handle_parser_exception(self) -> None:
         """Say why and close; before the handshake is answered there is nothing to say it in."""
         if self.conn.close_sent is None:
-            self.abort()
+            self.outlet.abort()
         else:
             super().handle_parser_exception()
 
@@ -386,21 +461,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """Called by the transport when more waits than may."""
         super().pause_writing()
-        self.full = self.conn.withhold_pongs = True
+        self.outlet.full = self.conn.withhold_pongs = True
 
     def resume_writing(self) -> None:
         """Called by the transport when little waits again."""
         super().resume_writing()
-        self.full = False
         self.conn.release_pong()
         self.transport.write(b"".join(self.conn.data_to_send()))
-        if self.on_drained is not None:
-            self.on_drained()
+        self.outlet.drained()
 
     def send_keepalive_ping(self) -> None:
         """Ping, and note what the peer had taken by now."""
         self._heard = False
-        self._taken_at_ping = self.taken
+        self._taken_at_ping = self.outlet.taken
         before = self.conn.bytes_out
         super().send_keepalive_ping()
         self._ping_bytes = self.conn.bytes_out - before
@@ -416,12 +489,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._shows_life():
             self.schedule_ping()
         else:
-            self.abort()
+            self.outlet.abort()
 
     def _shows_life(self) -> bool:
         """Something came, or bytes left; the ping itself counts only where we do not read its answer."""
         own_bytes = self._ping_bytes if self.transport.is_reading() else 0
-        return self._heard or self.taken - self._taken_at_ping > own_bytes
+        return self._heard or self.outlet.taken - self._taken_at_ping > own_bytes
 
 
 def bytes_in_kernel(transport: asyncio.BaseTransport) -> int:

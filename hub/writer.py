@@ -78,8 +78,6 @@ class Writer:
         moving = self._moving.get(change.job)
         if moving and write.job:
             moving.state = None
-        if write.delete:
-            self._moving.pop(change.job, None)
         if self._touched is not None:
             self._touched.add(change.job)
         self._queue.append(change)

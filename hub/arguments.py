@@ -1,0 +1,89 @@
+"""`name=value` from a command line as parameters of a kind, by the kind's JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from hub.codec import unsafe_number
+from hub.errors import Invalid
+from hub.view import SAFE
+
+TEXT_ONLY = frozenset({"string", "null"})
+
+
+def pairs(arguments: Iterable[str]) -> dict[str, str]:
+    """Names and texts.
+
+    Raises:
+        Invalid: one is not `name=value`, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        if not name or not equals:
+            raise Invalid(f"expected name=value, got {argument!r}")
+        if name in found:
+            raise Invalid("expected one value, got two", name)
+        found[name] = value
+    return found
+
+
+def parameters(arguments: Iterable[str], schema: Mapping[str, Any], *, here: Path | None = None) -> dict[str, Any]:
+    """Values of the types that the kind's schema asks for.
+
+    Args:
+        arguments: each `name=value`.
+        schema: of the kind's parameters.
+        here: the folder that relative paths are meant from; None leaves them as they are.
+
+    Raises:
+        Invalid: a name is unknown or a value cannot be of its type; names the parameter.
+    """
+    known = schema.get("properties", {})
+    found: dict[str, Any] = {}
+    for name, value in pairs(arguments).items():
+        if name not in known:
+            raise Invalid(f"expected one of {', '.join(known) or 'no parameters'}, got {name!r}")
+        found[name] = parameter(name, value, known[name], here)
+    return found
+
+
+def parameter(name: str, text: str, schema: Mapping[str, Any], here: Path | None = None) -> Any:
+    """One value: text where text is asked for, else JSON.
+
+    Raises:
+        Invalid: JSON is asked for, and this is none.
+    """
+    types = types_of(schema)
+    if schema.get("format") == "path" and here is not None and text:
+        return str(here / Path(text).expanduser())
+    if "string" in types and types <= TEXT_ONLY:
+        return text
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        if not types or "string" in types:
+            return text
+        raise Invalid(f"expected {' or '.join(sorted(types))} as JSON, got {text!r}", name) from None
+    if unsafe_number(value) is not None:
+        raise Invalid(f"expected finite numbers up to {SAFE}, got {text!r}", name)
+    return value
+
+
+def types_of(schema: Mapping[str, Any]) -> set[str]:
+    """The JSON types that a schema allows; empty where it says nothing of types."""
+    if isinstance(kind := schema.get("type"), str):
+        return {kind}
+    if "enum" in schema:
+        return {"string" if isinstance(value, str) else "other" for value in schema["enum"]}
+    found: set[str] = set()
+    for option in schema.get("anyOf", ()):
+        one = types_of(option)
+        if not one:
+            return set()
+        found |= one
+    return found

@@ -1,0 +1,102 @@
+"""`kill -9` at any instant: what was acknowledged is there, once, in order, and each job has one end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.serving import PATIENCE_S, HubProcess
+
+KILLS = 12
+WINDOW = 40  # messages under way without an acknowledgement
+KEEP_ALL = {"BARCAST_LOG_ENTRIES_PER_JOB": "100000"}
+
+
+class Reporter:
+    """A stranger's worker: keeps what is not acknowledged, sends it again after a reconnect."""
+
+    def __init__(self) -> None:
+        self.job: str | None = None
+        self.sent = 0
+        self.acked = 0
+
+    async def open(self, url: str) -> ClientConnection:
+        socket = await connect(f"{url}/ws/worker")
+        claim = {"job": self.job, "attempt": 1} if self.job else {"kind": "sync", "title": "Sync"}
+        await socket.send(json.dumps({"type": "open", "id": 1, **claim}))
+        opened = await self._next(socket, "opened")
+        self.job = opened["job"]
+        assert opened["acked"] >= self.acked, "an acknowledged entry is gone"
+        self.acked = opened["acked"]
+        return socket
+
+    async def report_until(self, socket: ClientConnection, acked: int) -> None:
+        """Send entries until so many are acknowledged."""
+        for n in range(self.acked + 1, self.sent + 1):
+            await self._send(socket, n)
+        while self.acked < acked:
+            while self.sent < self.acked + WINDOW:
+                self.sent += 1
+                await self._send(socket, self.sent)
+            self.acked = (await self._next(socket, "ack"))["n"]
+
+    async def finish(self, socket: ClientConnection) -> None:
+        """Have everything acknowledged, the end too."""
+        await self.report_until(socket, self.sent)
+        n = self.sent + 1
+        ending = {"type": "finish", "job": self.job, "attempt": 1, "n": n, "outcome": "succeeded"}
+        await socket.send(json.dumps(ending))
+        while self.acked < n:
+            self.acked = (await self._next(socket, "ack"))["n"]
+
+    async def _send(self, socket: ClientConnection, n: int) -> None:
+        entry = {"type": "entry", "job": self.job, "attempt": 1, "n": n, "text": f"line {n}"}
+        await socket.send(json.dumps(entry))
+
+    async def _next(self, socket: ClientConnection, type_: str) -> dict[str, Any]:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                message: dict[str, Any] = json.loads(await socket.recv())
+                assert message["type"] != "error", message
+                if message["type"] == type_:
+                    return message
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_what_was_acknowledged_survives_kill_nine_once_and_in_order(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    reporter = Reporter()
+    hub = await asyncio.to_thread(HubProcess, tmp_path / "hub.db", (), KEEP_ALL)
+    try:
+        for _ in range(KILLS):
+            socket = await reporter.open(hub.socket_url)
+            await reporter.report_until(socket, reporter.acked + chance.randrange(1, 120))
+            await asyncio.to_thread(hub.kill)  # with up to 40 entries somewhere between here and the disk
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await socket.recv()
+            hub = await asyncio.to_thread(HubProcess, tmp_path / "hub.db", (), KEEP_ALL)
+        socket = await reporter.open(hub.socket_url)
+        await reporter.finish(socket)
+        await socket.close()
+        assert reporter.job is not None
+        entries = await asyncio.to_thread(hub.log_of, reporter.job)
+        job = await asyncio.to_thread(hub.get, f"/api/jobs/{reporter.job}")
+    finally:
+        await asyncio.to_thread(hub.kill)
+    lines = [entry["text"] for entry in entries if entry["event"] == "entry"]
+    assert lines == [f"line {n}" for n in range(1, reporter.sent + 1)]
+    assert [entry["n"] for entry in entries] == list(range(1, len(entries) + 1))
+    assert [entry["event"] for entry in entries if entry["event"].startswith("attempt_")] == ["attempt_succeeded"]
+    assert job["status"] == "succeeded"
+    with sqlite3.connect(tmp_path / "hub.db") as database:
+        assert database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
+    database.close()

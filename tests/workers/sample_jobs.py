@@ -1,0 +1,146 @@
+"""Jobs for the tests of child processes; each does one thing that a job may do."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from workers import Cancelled, Job, job
+
+
+@job("add-up", title="Add up to {limit}", phases=["Load", "Check"])
+def add_up(job: Job, limit: int = 5) -> dict[str, int]:
+    with job.phase("Load", total=limit, unit="rows") as phase:
+        for _ in phase.track(range(limit)):
+            job.count("ok")
+    job.log("loaded", data={"rows": limit})
+    job.checkpoint({"at": limit})
+    with job.phase("Check"):
+        job.message("checking")
+    return {"rows": job.counter("ok")}  # type: ignore[dict-item]
+
+
+@job("fail")
+def fail(job: Job) -> None:
+    job.advance(3)
+    raise ValueError("row 4 has no price")
+
+
+@job("spin")
+def spin(job: Job) -> None:
+    """Never calls back, until it was told by way of a file."""
+    job.log("spinning")
+    while not job.cancelled:
+        pass
+    job.log("noticed")
+
+
+@job("clean-up")
+def clean_up(job: Job) -> None:
+    job.log("started")
+    try:
+        while True:
+            job.advance()
+    except Cancelled:
+        job.message("Rolling back")
+        job.log("rolled back")
+        raise Cancelled("Rolled back, nothing was changed") from None
+
+
+@job("plain-cancel")
+def plain_cancel(job: Job) -> None:
+    job.log("started")
+    for _ in job.track(iter(int, 1)):
+        pass
+
+
+@job("finish-anyway")
+def finish_anyway(job: Job) -> str:
+    job.log("started")
+    while not job.cancelled:
+        pass
+    return "done all the same"
+
+
+@job("kill-oneself")
+def kill_oneself(job: Job) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@job("exit-hard")
+def exit_hard(job: Job) -> None:
+    print("the licence has expired", file=sys.stderr, flush=True)
+    os._exit(3)
+
+
+@job("leave-grandchildren")
+def leave_grandchildren(job: Job) -> None:
+    """Ignores SIGTERM, and so does a grandchild in a session of its own whose parent is gone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    stubborn = (
+        "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); signal.pause()"
+    )
+    starter = (
+        "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', sys.argv[1]], stdout=subprocess.PIPE,"
+        " start_new_session=True); p.stdout.readline(); print(p.pid, flush=True)"
+    )
+    done = subprocess.run([sys.executable, "-c", starter, stubborn], stdout=subprocess.PIPE, text=True, check=True)
+    job.log(done.stdout.strip())
+    while True:
+        signal.pause()
+
+
+@job("never-reports")
+def never_reports(job: Job) -> None:
+    job.log("started")
+    try:
+        while True:
+            pass
+    finally:
+        job.log("cleaned up")
+
+
+@job("wait-for-file", title="Wait for {path.name}")
+def wait_for_file(job: Job, path: Path) -> str:
+    """Reports all the time until a file appears."""
+    job.log("waiting")
+    while not path.exists():
+        job.advance()
+    job.log("there")
+    return path.read_text()
+
+
+@job("resume")
+def resume(job: Job) -> object:
+    return {"data": job.checkpoint_data, "done": job.done}
+
+
+@job("too-much")
+def too_much(job: Job) -> str:
+    return "x" * 70_000
+
+
+@job("in-thread", runs_in="thread")
+def in_thread(job: Job, limit: int = 3) -> int:
+    for _ in job.track(range(limit)):
+        pass
+    job.log("done")
+    return limit
+
+
+@job("thread-spins", runs_in="thread")
+def thread_spins(job: Job) -> None:
+    job.log("spinning")
+    while True:
+        job.advance()
+
+
+@job("on-loop")
+async def on_loop(job: Job, limit: int = 3) -> int:
+    for _ in job.track(range(limit)):
+        pass
+    job.log("done")
+    return limit

@@ -1,0 +1,280 @@
+"""A child process end to end, against a hub on a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from hub.launch import Handout, ProcessId
+from hub.protocol import (
+    CancelAck,
+    CancelOrder,
+    CancelReceived,
+    Checkpoint,
+    Entry,
+    Finish,
+    FromWorker,
+    PhaseStart,
+    Report,
+    SavedCheckpoint,
+)
+from tests.workers.fake_hub import BOUND_S, FakeHub
+from workers.kinds import Kinds
+from workers.launcher import LocalLauncher
+from workers.order import mark
+from workers.process import Watch, tree
+
+JOBS = Path(__file__).with_name("sample_jobs.py")
+
+
+class NoLink:
+    """A hub without work in its own process."""
+
+    def __init__(self, deliver: object) -> None:
+        self.deliver = deliver
+
+    def receive(self, message: FromWorker) -> None:
+        raise AssertionError(message)
+
+    def close(self) -> None:
+        pass
+
+
+class Started:
+    """A launcher, and the ends it told of."""
+
+    def __init__(self, address_file: Path, orphan_s: float = 600.0) -> None:
+        kinds = Kinds()
+        kinds.load(str(JOBS))
+        self.exits: asyncio.Queue[tuple[str, int, str]] = asyncio.Queue()
+        self.launcher = LocalLauncher(
+            kinds,
+            connect=NoLink,
+            exited=lambda job, attempt, how: self.exits.put_nowait((job, attempt, how)),
+            address_file=address_file,
+            orphan_s=orphan_s,
+        )
+
+    async def launch(self, kind: str, **params: object) -> ProcessId:
+        prepared = self.launcher.prepare(kind, params)
+        process = await self.launcher.launch(
+            Handout(job="j1", attempt=1, kind=kind, params=prepared.params, title=prepared.title, token="secret")
+        )
+        assert process is not None
+        return process
+
+    async def ended(self) -> str:
+        async with asyncio.timeout(BOUND_S):
+            job, attempt, how = await self.exits.get()
+        assert (job, attempt) == ("j1", 1)
+        return how
+
+
+@pytest.fixture
+async def started(address_file: Path) -> AsyncIterator[Started]:
+    one = Started(address_file)
+    yield one
+    await one.launcher.stop("j1", 1, 0.0)
+    await one.launcher.close()
+
+
+async def test_a_child_reports_its_whole_story_in_order(hub: FakeHub, started: Started) -> None:
+    await started.launch("add-up", limit=7)
+    finish = await hub.expect(Finish)
+    assert finish.outcome == "succeeded"
+    assert finish.result == {"rows": 7}
+    assert [type(message) for message in hub.stored] == [PhaseStart, Entry, Checkpoint, PhaseStart, Finish]
+    last = [report for report in hub.of(Report) if report.counters][-1]
+    assert last.counters == {"ok": 7}
+    assert await started.ended() == "exit status 0"
+
+
+async def test_a_child_names_itself_by_token_and_without_an_origin(hub: FakeHub, started: Started) -> None:
+    await started.launch("add-up")
+    await hub.expect(Finish)
+    headers = {name.lower(): value for name, value in hub.headers[0].items()}
+    assert headers["authorization"] == "Bearer secret"
+    assert headers["user-agent"].startswith("barcast-worker")
+    assert headers["sec-websocket-protocol"].startswith("barcast.v1.msgpack")
+    assert "origin" not in headers
+
+
+async def test_an_exception_is_the_error_with_its_traceback(hub: FakeHub, started: Started) -> None:
+    await started.launch("fail")
+    finish = await hub.expect(Finish)
+    assert (finish.outcome, finish.retry) == ("failed", True)
+    assert finish.error is not None
+    assert (finish.error.type, finish.error.message) == ("ValueError", "row 4 has no price")
+    assert "in fail" in (finish.error.traceback or "")
+    assert hub.of(Report)[-1].done == 3
+
+
+async def test_a_cancel_is_delivered_while_the_function_never_calls_back(hub: FakeHub, started: Started) -> None:
+    await started.launch("spin")
+    await hub.expect(Entry)
+    await hub.cancel()
+    await hub.expect(CancelReceived)
+    await hub.expect(Finish)
+
+
+async def test_a_cancel_is_acknowledged_before_the_cleanup_and_its_words_are_the_end(
+    hub: FakeHub, started: Started
+) -> None:
+    await started.launch("clean-up")
+    await hub.expect(Entry)
+    await hub.cancel()
+    finish = await hub.expect(Finish)
+    assert (finish.outcome, finish.message) == ("cancelled", "Rolled back, nothing was changed")
+    assert [type(message) for message in hub.stored] == [Entry, CancelAck, Entry, Finish]
+    assert await started.ended() == "exit status 0"
+
+
+async def test_a_tracked_loop_without_end_stops_at_its_next_step(hub: FakeHub, started: Started) -> None:
+    await started.launch("plain-cancel")
+    await hub.expect(Entry)
+    await hub.cancel()
+    finish = await hub.expect(Finish)
+    assert (finish.outcome, finish.message) == ("cancelled", None)
+
+
+async def test_success_wins_over_a_cancel(hub: FakeHub, started: Started) -> None:
+    await started.launch("finish-anyway")
+    await hub.expect(Entry)
+    await hub.cancel()
+    finish = await hub.expect(Finish)
+    assert (finish.outcome, finish.result) == ("succeeded", "done all the same")
+
+
+async def test_a_function_cancelled_before_its_start_is_never_called(hub: FakeHub, started: Started) -> None:
+    hub.cancel_order = CancelOrder(reason=None, by=None, grace_s=5.0)
+    await started.launch("fail")
+    finish = await hub.expect(Finish)
+    assert finish.outcome == "cancelled"
+    assert [type(message) for message in hub.stored] == [CancelAck, Finish]
+
+
+async def test_a_child_killed_from_outside_says_how_it_died(hub: FakeHub, started: Started) -> None:
+    process = await started.launch("spin")
+    await hub.expect(Entry)
+    os.kill(process.pid, signal.SIGKILL)
+    assert await started.ended() == "killed by SIGKILL"
+    assert not hub.of(Finish)
+
+
+async def test_a_child_that_kills_itself_says_how_it_died(hub: FakeHub, started: Started) -> None:
+    await started.launch("kill-oneself")
+    assert await started.ended() == "killed by SIGKILL"
+
+
+async def test_a_child_that_exits_hard_is_told_with_its_last_words(hub: FakeHub, started: Started) -> None:
+    await started.launch("exit-hard")
+    assert await started.ended() == "exit status 3: the licence has expired"
+
+
+async def test_sigterm_gives_a_function_that_never_reports_a_clean_chance(hub: FakeHub, started: Started) -> None:
+    process = await started.launch("never-reports")
+    await hub.expect(Entry)
+    os.kill(process.pid, signal.SIGTERM)
+    await hub.expect(Entry, lambda entry: entry.text == "cleaned up")
+    assert await started.ended() == "killed by SIGTERM"
+    assert not hub.of(Finish)
+
+
+async def test_force_after_a_cancel_ends_as_cancelled_where_the_function_can_be_reached(
+    hub: FakeHub, started: Started
+) -> None:
+    await started.launch("never-reports")
+    await hub.expect(Entry)
+    await hub.cancel()
+    await hub.expect(CancelReceived)
+    assert await started.launcher.stop("j1", 1, BOUND_S)
+    finish = await hub.expect(Finish)
+    assert finish.outcome == "cancelled"
+
+
+async def test_force_kills_a_grandchild_in_its_own_session_that_ignores_sigterm(hub: FakeHub, started: Started) -> None:
+    process = await started.launch("leave-grandchildren")
+    grandchild = psutil.Process(int((await hub.expect(Entry)).text))
+    assert grandchild.ppid() != process.pid
+    assert await started.launcher.stop("j1", 1, 0.2)
+    assert await started.ended() == "killed by SIGKILL"
+    assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
+    assert not tree(None, mark("j1", 1))
+
+
+async def test_a_child_goes_on_while_the_hub_is_away_and_finds_it_on_another_port(
+    hub: FakeHub, started: Started, tmp_path: Path
+) -> None:
+    path = tmp_path / "go"
+    await started.launch("wait-for-file", path=str(path))
+    await hub.expect(Report, lambda report: bool(report.done))
+    port = hub.port
+    await hub.stop()
+    path.write_text("went on")
+    await hub.start()
+    assert hub.port != port
+    finish = await hub.expect(Finish)
+    assert finish.result == "went on"
+    assert [message.n for message in hub.stored] == [1, 2, 3]
+    assert await started.ended() == "exit status 0"
+
+
+async def test_the_next_attempt_goes_on_from_the_checkpoint(hub: FakeHub, started: Started) -> None:
+    hub.checkpoint = SavedCheckpoint(at=0, done=12, fraction=None, data={"batch": 4})
+    await started.launch("resume")
+    assert (await hub.expect(Finish)).result == {"data": {"batch": 4}, "done": 12}
+
+
+async def test_a_result_over_the_limit_is_an_error_that_is_not_retried(hub: FakeHub, started: Started) -> None:
+    await started.launch("too-much")
+    finish = await hub.expect(Finish)
+    assert (finish.outcome, finish.retry) == ("failed", False)
+    assert finish.error is not None
+    assert "result" in finish.error.message
+
+
+async def test_a_child_without_a_hub_stops_itself_and_its_end_reaches_the_next_hub(
+    hub: FakeHub, address_file: Path
+) -> None:
+    first = Started(address_file, orphan_s=0.3)
+    process = await first.launch("never-reports")
+    await hub.expect(Entry)
+    await first.launcher.close()
+    gone: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+    watch = Watch(process.pid, gone.set_result)
+    await hub.stop()
+    async with asyncio.timeout(BOUND_S):
+        assert await gone == os.EX_TEMPFAIL
+    watch.close()
+    second = Started(address_file)
+    assert second.launcher.adopt("j1", 1, process)
+    await hub.start()
+    finish = await hub.expect(Finish)
+    assert finish.error is not None
+    assert finish.error.type == "NoHub"
+    assert await second.ended() == "stopped itself: it found no hub"
+    await second.launcher.close()
+
+
+async def test_an_adopted_process_is_noticed_when_it_ends(hub: FakeHub, started: Started, address_file: Path) -> None:
+    process = await started.launch("spin")
+    await hub.expect(Entry)
+    successor = Started(address_file)
+    assert successor.launcher.adopt("j1", 1, process)
+    os.kill(process.pid, signal.SIGKILL)
+    assert (await successor.ended()).startswith("ended (its exit status is not known)")
+    await successor.launcher.close()
+
+
+async def test_a_process_that_is_gone_is_not_adopted(started: Started) -> None:
+    assert not started.launcher.adopt("j1", 1, ProcessId(pid=2**22 - 1, started_at=0))
+
+
+async def test_another_process_with_the_same_number_is_not_adopted(started: Started) -> None:
+    assert not started.launcher.adopt("j1", 1, ProcessId(pid=os.getpid(), started_at=1))
