@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from typing import NamedTuple
 from urllib.parse import urlsplit, urlunsplit
@@ -16,8 +16,8 @@ from websockets.typing import Subprotocol
 from hub.codec import to_viewer_codec
 from hub.errors import BarcastError
 from hub.protocol import (
-    Closing,
     CloseCode,
+    Closing,
     Error,
     Gone,
     Hello,
@@ -96,7 +96,7 @@ class Watch:
         """Whether the job has ended and the last entry of its log is known too."""
         return self.end is not None and self.job is not None and self.jobs[self.job].attempt == self._ended_attempt
 
-    async def messages(self) -> AsyncIterator[Told | Lost]:
+    async def messages(self) -> AsyncGenerator[Told | Lost, None]:
         """What the hub says, until the job has ended.
 
         Raises:
@@ -115,7 +115,7 @@ class Watch:
                 yield Lost(str(error), wait_s)
                 await asyncio.sleep(wait_s)
 
-    async def _connection(self) -> AsyncIterator[Told]:
+    async def _connection(self) -> AsyncGenerator[Told, None]:
         """What the hub says on one connection."""
         try:
             async with self._connect() as socket:
@@ -157,7 +157,7 @@ class Watch:
         message = Subscribe(id=1, topic=self._topic, since=since)
         await socket.send(msgspec.json.encode(message).decode())
 
-    async def _heard(self, socket: ClientConnection) -> AsyncIterator[Told]:
+    async def _heard(self, socket: ClientConnection) -> AsyncGenerator[Told, None]:
         while not self.told_all:
             try:
                 async with asyncio.timeout(LAST_WORDS_S if self.end else None):
@@ -182,7 +182,8 @@ class Watch:
             case Snapshot():
                 self.jobs |= {job.id: job for job in message.jobs}
             case Update():
-                return all([self._update(update) for update in message.jobs])
+                gaps = [update for update in message.jobs if not self._update(update)]
+                return not gaps
             case Log():
                 self._log = message.entries[-1].n
                 self._ended_attempt = max(

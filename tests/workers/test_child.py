@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -28,7 +30,7 @@ from tests.workers.fake_hub import BOUND_S, FakeHub
 from workers.kinds import Kinds
 from workers.launcher import LocalLauncher
 from workers.order import mark
-from workers.process import Watch, tree
+from workers.process import Watch, identify, tree
 
 JOBS = Path(__file__).with_name("sample_jobs.py")
 
@@ -262,14 +264,20 @@ async def test_a_child_without_a_hub_stops_itself_and_its_end_reaches_the_next_h
     await second.launcher.close()
 
 
-async def test_an_adopted_process_is_noticed_when_it_ends(hub: FakeHub, started: Started, address_file: Path) -> None:
-    process = await started.launch("spin")
-    await hub.expect(Entry)
-    successor = Started(address_file)
-    assert successor.launcher.adopt("j1", 1, process)
+async def test_an_adopted_process_that_is_nobody_s_child_here_is_noticed_when_it_ends(started: Started) -> None:
+    code = "import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()']"
+    orphan = await asyncio.to_thread(
+        subprocess.check_output,
+        [
+            sys.executable,
+            "-c",
+            f"{code}, stdout=subprocess.DEVNULL, start_new_session=True); p.returncode = print(p.pid) or 0",
+        ],
+    )
+    process = identify(int(orphan))
+    assert started.launcher.adopt("j1", 1, process)
     os.kill(process.pid, signal.SIGKILL)
-    assert (await successor.ended()).startswith("ended (its exit status is not known)")
-    await successor.launcher.close()
+    assert await started.ended() == "ended (its exit status is not known)"
 
 
 async def test_a_process_that_is_gone_is_not_adopted(started: Started) -> None:

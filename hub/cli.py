@@ -1,0 +1,173 @@
+"""The `barcast` command."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from hub import words
+from hub.app import Barcast, create_app
+from hub.commands import COMMANDS
+from hub.errors import BarcastError, HubError
+from hub.serve import BeyondLoopback, Foreground, check_address, log_to_stderr, start_one_of_each, url_of
+from hub.settings import load
+from hub.transport import listen, server
+
+F = TypeVar("F", bound=Callable[..., Any])
+Begin = Callable[[Barcast], Awaitable[None]]
+EXAMPLES = ("workers.examples",)
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Failed(click.ClickException):
+    """One clear line on stderr."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(words.plain(str(error)))
+
+
+class Misused(Failed):
+    """The same, for what was asked for wrongly."""
+
+    exit_code = 2
+
+
+class Commands(click.Group):
+    """Commands whose causes of failure become one line each."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run one."""
+        try:
+            return super().invoke(ctx)
+        except BeyondLoopback as error:
+            raise Misused(error) from None
+        except BarcastError as error:
+            raise Failed(error) from None
+
+
+def own_version() -> str:
+    """This distribution's version."""
+    try:
+        return version("barcast")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        return "unknown"
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(own_version(), prog_name="barcast")
+def barcast() -> None:
+    """A real-time hub for job progress."""
+
+
+for _command in COMMANDS:
+    barcast.add_command(_command)
+
+
+def main() -> None:
+    """Run the command."""
+    barcast(prog_name="barcast")
+
+
+# ── Serving ───────────────────────────────────────────────────────────────────
+
+
+def serving_options(command: F) -> F:
+    """What `serve` and `demo` have in common."""
+    options = (
+        click.option("--host", default="127.0.0.1", envvar="BARCAST_HOST", show_default=True, help="Address to bind."),
+        click.option(
+            "--port", default=8600, envvar="BARCAST_PORT", show_default=True, type=click.IntRange(0, 65_535),
+            help="Port to bind; 0 takes a free one.",
+        ),
+        click.option("--jobs-at-once", type=int, help="How many jobs run at once.  [default: number of cores]"),
+        click.option(
+            "--log-level", default="info", show_default=True, type=click.Choice(LEVELS, case_sensitive=False),
+            help="How much is said on stderr.",
+        ),
+    )  # fmt: skip
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
+
+
+@barcast.command()
+@click.argument("modules", nargs=-1, metavar="[MODULE]…")
+@click.option(
+    "--db", default="barcast.db", envvar="BARCAST_DB", show_default=True, type=click.Path(dir_okay=False),
+    help="Database file; made when missing.",
+)  # fmt: skip
+@serving_options
+def serve(modules: tuple[str, ...], db: str, **options: Any) -> None:
+    """Serve the jobs of each MODULE, a Python file or a dotted name; the examples when none is given.
+
+    The first line on stdout is the address. SIGTERM means a restart: jobs in processes of their own go on and
+    report to the next hub on the same database. Ctrl-C means stop: running jobs are cancelled; a second Ctrl-C ends
+    them at once. Each limit can be set by a variable BARCAST_… (see the documentation).
+    """
+    run_hub(modules or EXAMPLES, Path(db), **options)
+
+
+@barcast.command()
+@click.option("--db", envvar="BARCAST_DB", type=click.Path(dir_okay=False), help="Database file.")
+@serving_options
+def demo(db: str | None, **options: Any) -> None:
+    """Serve the examples and start one of each.
+
+    Without --db the database is in your data folder.
+    """
+    run_hub(EXAMPLES, Path(db) if db else demo_database(), begin=start_examples, **options)
+
+
+def run_hub(
+    modules: tuple[str, ...],
+    db: Path,
+    *,
+    host: str,
+    port: int,
+    jobs_at_once: int | None,
+    log_level: str,
+    begin: Begin | None = None,
+) -> None:
+    """Serve until a signal."""
+    check_address(host)
+    log_to_stderr(log_level)
+    settings = load({"jobs_at_once": jobs_at_once}, os.environ)
+    listener = listen(host, port)
+    url = url_of(listener)
+    with listener:
+        app = create_app(db, modules, settings=settings, url=url)
+        foreground = Foreground(app, server(app, settings, host=host, port=port), tell)
+        asyncio.run(foreground.run(listener, lambda: announce(app, url, begin)))
+
+
+async def announce(app: Barcast, url: str, begin: Begin | None) -> None:
+    """Say where the hub is, then let it begin."""
+    click.echo(f"Barcast is at {url}")
+    if begin is not None:
+        await begin(app)
+
+
+async def start_examples(app: Barcast) -> None:
+    """Start one of each and say so."""
+    tell(f"Started {await start_one_of_each(app)} example jobs; open the address in a browser. Ctrl-C stops the hub.")
+
+
+def demo_database() -> Path:
+    """The demo's database in the user's data folder (XDG Base Directory Specification), which is made."""
+    base = os.environ.get("XDG_DATA_HOME", "")
+    folder = (Path(base) if Path(base).is_absolute() else Path.home() / ".local" / "share") / "barcast"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HubError(f"expected a folder for the database, got {folder}: {error.strerror} (see --db)") from None
+    return folder / "demo.db"
+
+
+def tell(line: str) -> None:
+    """Say something to the person at the terminal."""
+    click.echo(line, err=True)

@@ -1,0 +1,59 @@
+"""Kinds and jobs as lists for people: a table in a terminal, plain columns in a pipe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hub import words
+from hub.arguments import types_of
+from hub.view import JobView, KindView
+
+COLUMNS = ("id", "status", "progress", "kind", "title")
+
+
+def kind_lines(kinds: Sequence[KindView]) -> Iterator[str]:
+    """Each kind with its parameters; one without a default is needed."""
+    if not kinds:
+        yield "This hub serves no kinds."
+    for kind in kinds:
+        yield f"{kind.kind}  {words.plain(kind.doc or kind.title)}"
+        needed = kind.params.get("required", ())
+        for name, schema in kind.params.get("properties", {}).items():
+            yield f"    {parameter_words(name, schema, needed=name in needed)}"
+
+
+def parameter_words(name: str, schema: Mapping[str, Any], *, needed: bool) -> str:
+    """`batch=5000 (integer)`, `path=… (path, needed)`."""
+    default = "…" if needed else words.plain(_as_typed(schema.get("default")))
+    kind = schema.get("format") or " or ".join(sorted(types_of(schema))) or "anything"
+    return f"{name}={default} ({kind}{', needed' if needed else ''})"
+
+
+def _as_typed(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def job_row(job: JobView) -> tuple[str, ...]:
+    """One job's columns."""
+    status = words.standing(job)
+    return job.id, status, words.percent(job) or "-", words.plain(job.kind), words.plain(job.title)
+
+
+def print_jobs(console: Console, jobs: Iterable[JobView]) -> None:
+    """A table in a terminal; elsewhere columns apart by tabs, without a heading."""
+    rows = [job_row(job) for job in jobs]
+    if not console.is_terminal:
+        for row in rows:
+            console.file.write("\t".join(row) + "\n")
+        return
+    table = Table(*COLUMNS, box=None, pad_edge=False)
+    table.columns[0].no_wrap = True
+    for row in rows:
+        table.add_row(*[Text(cell) for cell in row])
+    console.print(table if rows else Text("No jobs.", style="dim"))

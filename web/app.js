@@ -1,0 +1,91 @@
+/** What the page's elements share: state, connection, requests, actions, and where the page is. */
+import { Actions } from './actions.js';
+import { isOffline } from './status.js';
+
+/**
+ * @typedef {import('./wire.js').Job} Job
+ * @typedef {'view'|'control'|'report'|'tracebacks'} Right
+ * @typedef {{go: (path: string, how?: {replace?: boolean}) => void, refresh: () => void, openStart: () => void,
+ *   started: (job: Job) => void}} Shell
+ */
+
+export class App {
+  /** @type {Map<string, import('./wire.js').Kind>} */
+  kinds = new Map();
+  /** @type {string|null} a job whose row is to have the focus once it is there */
+  focused = null;
+
+  /**
+   * @param {object} given
+   * @param {import('./store.js').Store} given.store
+   * @param {import('./api.js').Api} given.api
+   * @param {import('./socket.js').Connection} given.connection
+   * @param {import('./own.js').OwnJobs} given.own
+   * @param {import('./elements/cancel-popover.js').CancelPopover} given.popover
+   * @param {import('./elements/toast-stack.js').ToastStack} given.toasts
+   * @param {Shell} given.shell  what turns pages and paints
+   */
+  constructor({ store, api, connection, own, popover, toasts, shell }) {
+    this.store = store;
+    this.api = api;
+    this.connection = connection;
+    this.own = own;
+    this.shell = shell;
+    const warn = (/** @type {string} */ title, /** @type {string} */ text) => toasts.add({ icon: 'stalled', tone: 'c-warn', title, text, stays: true });
+    this.actions = new Actions({ api, store, popover, warn });
+    this.actions.addEventListener('change', () => this.refresh());
+  }
+
+  /** @param {string} path @param {{replace?: boolean}} [how] */
+  go(path, how) {
+    this.shell.go(path, how);
+  }
+
+  /** Something that is shown changed. */
+  refresh() {
+    this.shell.refresh();
+  }
+
+  openStart() {
+    this.shell.openStart();
+  }
+
+  /** @param {Job} job  started from this page */
+  started(job) {
+    this.shell.started(job);
+  }
+
+  /** @param {string} id @returns {boolean} its row is shown whatever else waits */
+  isFocused(id) {
+    return this.focused === id || this.own.has(id);
+  }
+
+  /** @param {Right} right @returns {boolean} */
+  may(right) {
+    return this.store.state.may?.[right] ?? true;
+  }
+
+  /** @returns {number|null} since when the hub cannot be heard, on its clock; `null` while that is no matter */
+  get lost_at() {
+    const link = this.connection.state;
+    const offline = isOffline(link, this.store.machineNow(), navigator.onLine);
+    return offline && link.lost_ms !== null ? link.lost_ms + this.store.state.ahead_ms : null;
+  }
+
+  /** The hub's clock; it stands still while the hub cannot be heard, because nothing is known of what goes on. */
+  get now() {
+    return this.lost_at ?? this.store.now();
+  }
+
+  /** @param {string} kind @returns {import('./story.js').Setting} what a job of this kind is told with */
+  setting(kind) {
+    return { now: this.now, lost_at: this.lost_at, kind: this.kinds.get(kind), control: this.may('control') };
+  }
+
+  /** Which kinds can be started, and retried. */
+  async learnKinds() {
+    const kinds = await this.api.kinds().catch(() => null);
+    if (kinds) this.kinds = new Map(kinds.map((kind) => [kind.kind, kind]));
+    this.refresh();
+  }
+}

@@ -1,0 +1,187 @@
+/** `<job-hero>`: one job's percent, estimate, phase and bar, large; its counters below. */
+import { bar, weights } from '../bar.js';
+import { hold } from '../eta.js';
+import { currentPhase, ended, sinceLines, spokenProgress, stateOf, tell } from '../story.js';
+import { clock, clockSeconds, counts, duration, label, number, percent, percentOf } from '../words.js';
+import { each, h, measure, set, show, spans, write } from './dom.js';
+import { JobBar } from './job-bar.js';
+
+const TILES = 5;
+
+/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Setting} Setting @typedef {import('../story.js').Story} Story */
+/** @typedef {{name: string, value: string, note: string, tone: string}} Tile */
+
+/** @param {SeenJob} job @returns {Tile|null} how much is done, of how much */
+function doneTile(job) {
+  if (job.done === null || (job.done === 0 && job.total === null)) return null;
+  const bytes = job.unit === 'bytes';
+  const [value, of] = counts(job.done, job.total, bytes ? job.unit : null).split(' / ');
+  return { name: job.unit && !bytes ? label(job.unit) : 'Done', value, note: of ? `of ${of}` : '', tone: '' };
+}
+
+/** @param {Record<string, number>} counters @returns {Tile|null} with what went well beside it */
+function errorTile({ errors, ok }) {
+  if (errors === undefined) return null;
+  return { name: 'Errors', value: number(errors), note: ok === undefined ? '' : `${number(ok)} ok`, tone: errors ? 'c-bad' : '' };
+}
+
+/** Counters, errors last. @param {SeenJob} job @param {boolean} all  not only as many as fit one row @returns {Tile[]} */
+export function tiles(job, all) {
+  const last = errorTile(job.counters);
+  const names = Object.keys(job.counters).filter((name) => name !== 'errors' && !(last && name === 'ok'));
+  const plain = names.map((name) => ({ name: label(name), value: number(job.counters[name]), note: '', tone: '' }));
+  const first = doneTile(job);
+  const most = [...(first ? [first] : []), ...plain];
+  return [...(all ? most : most.slice(0, TILES - (last ? 1 : 0))), ...(last ? [last] : [])];
+}
+
+/** What the tiles below do not tell. @param {SeenJob} job @param {Story} story */
+const beside = (job, story) => (job.status === 'cancelling' ? story.under : story.under.filter((bit) => /\/(s|min|h)$/.test(bit.text) || bit.text === 'total unknown'));
+
+/** The line beside the estimate: when it is done, and how sure that is. @param {SeenJob} job @param {string} sub @param {number} now */
+function sure(job, sub, now) {
+  if (!sub.startsWith('done ≈') || job.eta_low_s === null || job.eta_high_s === null) return sub;
+  const [low, high] = [job.eta_low_s, job.eta_high_s].map((seconds) => clock(job.seen_at + seconds * 1000, now));
+  return low === high ? sub : `${sub}, most likely between ${low} and ${high}`;
+}
+
+/** @param {SeenJob} job @param {Setting} setting @returns {string[]} */
+function since(job, { now }) {
+  if (!ended(job)) return job.started_at === null ? [] : sinceLines(job, now);
+  const word = { succeeded: 'done', failed: 'failed', cancelled: 'cancelled' }[/** @type {'failed'} */ (job.status)];
+  return [job.started_at ? `started ${clockSeconds(job.started_at)}` : '', job.finished_at ? `${word} ${clockSeconds(job.finished_at)}` : ''];
+}
+
+export class JobHero extends HTMLElement {
+  /** @type {import('../eta.js').Held|null} */
+  #held = null;
+  #all = false;
+  #percent = h('span');
+  #sign = h('small', {}, '%');
+  #big = h('p', { class: 'pct' }, this.#percent, this.#sign);
+  #main = h('strong');
+  #sub = h('span');
+  #since = h('p', { class: 'since' });
+  #head = h('b');
+  #step = h('span', { class: 'step' });
+  #message = h('span', { class: 'msg' });
+  #bar = new JobBar();
+  #segments = h('ol', { class: 'segs', 'aria-hidden': 'true' });
+  #under = h('p', { class: 'num' });
+  #tiles = h('dl', { class: 'tiles' });
+  #more = h('button', { type: 'button', class: 'textlink', click: () => this.#toggle() });
+  #moreLine = h('p', { class: 'all-tiles', hidden: true }, this.#more);
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    const big = h('div', { class: 'big' }, this.#big, h('p', { class: 'eta' }, this.#main, this.#sub), this.#since);
+    const now = h('p', { class: 'now' }, this.#head, this.#step, this.#message);
+    this.append(h('section', { class: 'card', 'aria-label': 'Progress' }, h('div', { class: 'hero' }, big, now, this.#bar, this.#segments, this.#under), this.#tiles, this.#moreLine));
+  }
+
+  /** @param {SeenJob} job @param {Setting} setting */
+  paint(job, setting) {
+    const story = tell(job, setting);
+    this.#paintBig(job);
+    this.#paintWhen(job, story, setting);
+    this.#paintNow(job, story);
+    this.#paintBar(job, story, setting);
+    this.#paintTiles(tiles(job, this.#all), tiles(job, true).length);
+    this.repaint = () => this.paint(job, setting);
+  }
+
+  repaint = () => {};
+
+  /** @param {SeenJob} job */
+  #paintBig(job) {
+    const done = job.status === 'succeeded';
+    const fraction = done ? 1 : job.fraction;
+    show(this.#big, fraction !== null && job.status !== 'queued');
+    if (fraction === null) return;
+    const [, figure = '', rest = ''] = /^(\D*\d+)(.*)$/s.exec(percent(fraction, done)) ?? [];
+    write(this.#percent, figure);
+    write(this.#sign, rest);
+  }
+
+  /** @param {SeenJob} job @param {Story} story @param {Setting} setting */
+  #paintWhen(job, story, setting) {
+    const { now } = setting;
+    const state = stateOf(job);
+    const telling = state === 'running' || state === 'queued' || state === 'paused' || state === 'stalled' || state === 'lost';
+    const [main, sub] = telling ? [story.when.text, story.whenMore.find((line) => !line.endsWith(' elapsed')) ?? ''] : this.#outcome(job, story);
+    this.#held = hold(this.#held, { main, sub, left_s: story.left_s }, now);
+    write(this.#main, this.#held.shown.main);
+    show(this.#main, this.#held.shown.main !== '');
+    write(this.#sub, story.left_s === null ? this.#held.shown.sub : sure(job, this.#held.shown.sub, now));
+    spans(this.#since, since(job, setting).filter(Boolean).map((text) => ({ text })));
+  }
+
+  /** @param {SeenJob} job @param {Story} story @returns {[string, string]} what is said instead of an estimate */
+  #outcome(job, story) {
+    const state = stateOf(job);
+    const took = duration(job.elapsed_s);
+    if (state === 'failed') return [`Failed after ${took}`, story.under.map((bit) => bit.text).find((text) => text.startsWith('Retry')) ?? ''];
+    if (state === 'done') return [story.head.text, `took ${took}`];
+    if (state === 'cancelled') return [`Cancelled after ${took}`, story.message];
+    const usual = story.when.text.startsWith('usually') ? `. ${story.when.text}` : '';
+    return [story.head.text, `${state === 'stopping' ? (story.under[1]?.text ?? '') : story.message}${usual}`];
+  }
+
+  /** @param {SeenJob} job @param {Story} story */
+  #paintNow(job, story) {
+    const error = job.status === 'failed' ? job.error : null;
+    write(this.#head, error?.type ?? story.head.text);
+    set(this.#head, 'class', story.head.tone ?? null);
+    write(this.#step, story.step);
+    show(this.#step, story.step !== '');
+    write(this.#message, error?.message ?? story.message);
+  }
+
+  /** @param {SeenJob} job @param {Story} story @param {Setting} setting */
+  #paintBar(job, story, setting) {
+    const settled = job.status === 'succeeded' || job.status === 'cancelled';
+    show(this.#bar, job.status !== 'succeeded');
+    set(this.#bar, 'aria-label', job.title);
+    if (!settled || job.status === 'cancelled') this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
+    const phases = job.phases.length > 1 && job.status !== 'succeeded';
+    show(this.#segments, phases);
+    if (phases) this.#paintSegments(job);
+    spans(this.#under, beside(job, story));
+    show(this.#under, this.#under.childElementCount > 0);
+  }
+
+  /** @param {SeenJob} job */
+  #paintSegments(job) {
+    const sizes = weights(job);
+    const shape = bar(job);
+    each(this.#segments, job.phases, () => h('li'), (item, phase, index) => {
+      const current = index === job.phase;
+      const known = current && shape.segments.length === sizes.length && phase === currentPhase(job) && job.total;
+      const part = known ? `, ${percent(percentOf((job.done ?? 0) / (job.total || 1), phase.finished_at !== null) / 100, phase.finished_at !== null)}` : '';
+      measure(item, '--w', sizes[index] * 100);
+      write(item, `${phase.name}${part}`);
+      set(item, 'title', phase.name);
+      set(item, 'aria-current', current ? 'step' : null);
+    });
+  }
+
+  /** @param {Tile[]} shown @param {number} count  of all */
+  #paintTiles(shown, count) {
+    show(this.#tiles, count > 0);
+    show(this.#moreLine, count > TILES);
+    write(this.#more, this.#all ? 'Show fewer' : `Show all ${count}`);
+    each(this.#tiles, shown, () => h('div', {}, h('dt'), h('dd', {}, h('span'), h('small'))), (box, tile) => {
+      write(box.children[0], tile.name);
+      write(box.children[1].children[0], tile.value);
+      write(box.children[1].children[1], tile.note);
+      set(box.children[1], 'class', tile.tone || null);
+    });
+  }
+
+  #toggle() {
+    this.#all = !this.#all;
+    this.repaint();
+  }
+}
+
+customElements.define('job-hero', JobHero);

@@ -1,0 +1,158 @@
+/** `<job-page>`: everything about one job. */
+import { ended, STATE_NAMES, stateOf, tell } from '../story.js';
+import { percent } from '../words.js';
+import { BlankNote } from './blank-note.js';
+import { h, safeUrl, set, show, write } from './dom.js';
+import { ErrorCard } from './error-card.js';
+import { icon, redraw } from './icon.js';
+import { attemptFacts, FactCard, factsOf, jobFacts } from './job-facts.js';
+import { JobHero } from './job-hero.js';
+import { JobHistory } from './job-history.js';
+import { JobLog } from './job-log.js';
+
+const PATIENCE_MS = 300;
+const COPIED_MS = 2_000;
+
+/** @type {Record<string, string>} */
+const TONES = { running: 'c-run', requested: 'c-run', failed: 'c-bad', stalled: 'c-warn', done: 'c-ok' };
+
+/** @typedef {import('../state.js').SeenJob} SeenJob */
+
+export class JobPage extends HTMLElement {
+  #born_ms = performance.now();
+  /** @type {import('../wire.js').History|null} */
+  #history = null;
+  #asked = '';
+  /** @type {SeenJob|null} */
+  #job = null;
+  #kind = h('span');
+  #title = h('h1', { tabindex: -1 });
+  #tagIcon = icon('queued');
+  #tagText = h('span');
+  #tag = h('span', { class: 'tag' }, this.#tagIcon, this.#tagText);
+  #copyText = h('span', {}, 'Copy link');
+  #copy = h('button', { type: 'button', class: 'btn quiet', click: () => this.#copyLink() }, icon('link'), this.#copyText);
+  #button = h('button', { type: 'button', class: 'btn', click: () => this.#act() });
+  #open = h('a', { class: 'btn primary' }, 'Open result');
+  #blank = new BlankNote();
+  #hero = new JobHero();
+  #log = new JobLog();
+  #past = new JobHistory();
+  #facts = new FactCard('Facts');
+  #params = new FactCard('Parameters');
+  #result = new FactCard('Result');
+  #files = new FactCard('Files and links');
+  #attempts = new FactCard('Earlier attempts');
+  #cols = h('div', { class: 'cols' });
+  #head = h('div', { class: 'head' });
+
+  /** @param {import('../app.js').App} app @param {string} id */
+  constructor(app, id) {
+    super();
+    this.app = app;
+    this.job = id;
+    this.#log.app = app;
+    this.error = new ErrorCard(app);
+  }
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    const crumb = h('nav', { class: 'crumb', 'aria-label': 'Breadcrumb' }, h('a', { href: '/' }, 'Jobs'), h('span', { 'aria-hidden': 'true' }, '/'), this.#kind);
+    this.#head.append(this.#title, this.#tag, h('div', { class: 'acts' }, this.#copy, this.#button, this.#open));
+    const main = h('div', { class: 'stack' }, this.#hero, this.error.element, this.#result.element, this.#files.element, this.#log);
+    const aside = h('aside', { class: 'stack' }, this.#past, this.#facts.element, this.#params.element, this.#attempts.element);
+    this.#cols.append(main, aside);
+    this.append(crumb, this.#blank, this.#head, this.#cols);
+    show(this.#copy, navigator.clipboard !== undefined);
+  }
+
+  paint() {
+    const { state } = this.app.store;
+    const job = state.jobs.get(this.job);
+    const known = job?.params !== undefined;
+    show(this.#head, job !== undefined);
+    show(this.#cols, job !== undefined);
+    if (!job) return this.#paintBlank(state.gone.get(this.job));
+    show(this.#blank, false);
+    this.#job = job;
+    this.#askHistory(job);
+    this.#paintHead(job);
+    this.#paintCards(job, known);
+  }
+
+  /** @param {string|undefined} reason  why it is not there, if it is known that it is not */
+  #paintBlank(reason) {
+    const waited = performance.now() - this.#born_ms > PATIENCE_MS;
+    if (!reason) return this.#blank.paint({ empty: true, known: false, waited, wish: { tab: 'all', status: '', q: '' }, elsewhere: 0 });
+    const note = reason === 'forbidden'
+      ? { title: 'You may not see this job', text: 'Ask whoever runs this hub for access.', icon: 'key' }
+      : { title: 'This job no longer exists', text: 'Finished jobs are kept for 7 days.', icon: 'cancelled' };
+    this.#blank.tell(note);
+  }
+
+  /** @param {SeenJob} job */
+  #paintHead(job) {
+    const state = stateOf(job);
+    write(this.#kind, job.kind);
+    write(this.#title, job.title);
+    redraw(this.#tagIcon, state, null);
+    write(this.#tagText, STATE_NAMES[state]);
+    set(this.#tag, 'class', `tag ${TONES[state] ?? ''}`.trim());
+    this.#paintAction(job);
+  }
+
+  /** @param {SeenJob} job */
+  #paintAction(job) {
+    const { action } = tell(job, this.app.setting(job.kind));
+    const file = action.verb === 'result' ? job.artifacts[0] : undefined;
+    const url = file ? safeUrl(file.url) : null;
+    const from = action.verb === 'retry' && job.checkpoint?.fraction ? ` from ${percent(job.checkpoint.fraction)}` : '';
+    show(this.#open, url !== null);
+    set(this.#open, 'href', url);
+    set(this.#open, 'download', url && file && new URL(url).origin === location.origin ? file.name : null);
+    show(this.#button, action.verb !== 'result' && action.text !== '');
+    write(this.#button, `${action.text}${from}`);
+    set(this.#button, 'data-verb', action.verb);
+    this.#button.disabled = !action.enabled || this.app.actions.isPending(job.id);
+    this.#button.classList.toggle('primary', action.verb === 'retry' || action.verb === 'resume');
+  }
+
+  /** @param {SeenJob} job @param {boolean} known  whole, not only what the feed tells */
+  #paintCards(job, known) {
+    const { now } = this.app;
+    this.#hero.paint(job, this.app.setting(job.kind));
+    this.error.paint(job);
+    this.#result.paint(ended(job) && job.result !== null && job.result !== undefined ? factsOf(job.result) : []);
+    this.#files.paintFiles(job.artifacts);
+    this.#log.paint(job.id, this.app.store.state.stories.get(job.id));
+    this.#past.paint(job, this.#history, now);
+    this.#facts.paint(jobFacts(job, now));
+    this.#params.paint(known && Object.keys(job.params ?? {}).length ? factsOf(job.params) : []);
+    this.#attempts.paint(attemptFacts(job, now));
+  }
+
+  /** Once when it opens and once more when the job has ended. @param {SeenJob} job */
+  async #askHistory(job) {
+    const occasion = `${job.kind} ${ended(job)}`;
+    if (this.#asked === occasion) return;
+    this.#asked = occasion;
+    this.#history = await this.app.api.history(job.kind).catch(() => this.#history);
+    this.app.refresh();
+  }
+
+  #act() {
+    if (this.#job) this.app.actions.act(/** @type {any} */ (this.#button.dataset.verb), this.#job, this.#button);
+  }
+
+  async #copyLink() {
+    await navigator.clipboard.writeText(location.href);
+    write(this.#copyText, 'Copied');
+    setTimeout(() => write(this.#copyText, 'Copy link'), COPIED_MS);
+  }
+
+  focusTitle() {
+    this.#title.focus({ preventScroll: true });
+  }
+}
+
+customElements.define('job-page', JobPage);

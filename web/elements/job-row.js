@@ -1,0 +1,144 @@
+/** `<job-row>`: one job in a list. Built once; afterwards only what changed is written. */
+import { hold } from '../eta.js';
+import { meta, spokenProgress, STATE_NAMES, stateOf, tell } from '../story.js';
+import { percent } from '../words.js';
+import { bar } from '../bar.js';
+import { h, safeUrl, set, show, spans, write } from './dom.js';
+import { icon, redraw } from './icon.js';
+import { JobBar } from './job-bar.js';
+
+/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Story} Story */
+
+let made = 0;
+
+export class JobRow extends HTMLElement {
+  /** @type {import('../app.js').App} */
+  app = /** @type {any} */ (null);
+  /** @type {SeenJob|null} */
+  job = null;
+  /** @type {import('../eta.js').Held|null} */
+  #held = null;
+  #icon = icon('queued', 'Queued');
+  #title = h('a', { class: 'title' });
+  #named = h('span', { class: 'named' });
+  #eyes = h('span');
+  #eye = h('span', { class: 'eye' }, icon('eye'), this.#eyes, h('span', { class: 'vh' }, ' people watching'));
+  #head = h('b');
+  #step = h('span', { class: 'step' });
+  #message = h('span', { class: 'msg' });
+  #percent = h('span', { class: 'pct' });
+  #bar = new JobBar();
+  #under = h('p', { class: 'num' });
+  #when = h('strong');
+  #whenMore = h('span', { class: 'more-when' });
+  #button = h('button', { type: 'button', class: 'btn sm', click: () => this.#act() });
+  #result = h('a', { class: 'btn sm' });
+
+  connectedCallback() {
+    if (this.firstChild) return;
+    made += 1;
+    this.className = 'row';
+    set(this, 'role', 'listitem');
+    set(this.#title, 'id', `title-${made}`);
+    set(this.#under, 'id', `counts-${made}`);
+    set(this.#whenMore, 'id', `when-${made}`);
+    set(this.#bar, 'aria-labelledby', `title-${made}`);
+    this.append(
+      this.#icon,
+      h('div', { class: 'who' }, this.#title, h('p', { class: 'meta' }, this.#named, this.#eye)),
+      h('div', { class: 'work' }, h('p', { class: 'now' }, this.#head, this.#step, this.#message, this.#percent), this.#bar, this.#under),
+      h('div', { class: 'when' }, this.#when, this.#whenMore),
+      h('div', { class: 'act' }, this.#button, this.#result),
+    );
+  }
+
+  focusTitle() {
+    this.#title.focus();
+  }
+
+  /** @param {SeenJob} job @param {import('../story.js').Setting} setting */
+  paint(job, setting) {
+    this.job = job;
+    const story = tell(job, setting);
+    set(this, 'data-s', stateOf(job));
+    set(this, 'data-job', job.id);
+    this.#paintWho(job);
+    this.#paintWork(job, story, setting);
+    this.#paintWhen(story, setting.now);
+    this.#paintAction(job, story);
+  }
+
+  /** @param {SeenJob} job */
+  #paintWho(job) {
+    const { texts, eyes } = meta(job);
+    redraw(this.#icon, stateOf(job), STATE_NAMES[stateOf(job)]);
+    write(this.#title, job.title);
+    set(this.#title, 'href', `/jobs/${encodeURIComponent(job.id)}`);
+    set(this.#title, 'title', job.title);
+    spans(this.#named, texts);
+    show(this.#eye, eyes !== null);
+    write(this.#eyes, String(eyes ?? ''));
+  }
+
+  /** @param {SeenJob} job @param {Story} story @param {import('../story.js').Setting} setting */
+  #paintWork(job, story, setting) {
+    const shape = bar(job);
+    const settled = (job.status === 'cancelled' || job.status === 'succeeded') && !this.hasAttribute('data-fresh');
+    write(this.#head, story.head.text);
+    set(this.#head, 'class', story.head.tone ?? null);
+    write(this.#step, story.step);
+    show(this.#step, story.step !== '');
+    write(this.#message, story.message);
+    set(this.#message, 'title', story.message || null);
+    write(this.#percent, shape.percent === null || settled ? '' : percent(job.fraction ?? 0, job.status === 'succeeded'));
+    show(this.#bar, !settled);
+    set(this.#bar, 'aria-describedby', shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null);
+    if (!settled) this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
+    show(this.#under, story.under.length > 0 && !settled);
+    spans(this.#under, story.under);
+  }
+
+  /** Estimates change in steps. @param {Story} story @param {number} now */
+  #paintWhen(story, now) {
+    const [sub = '', ...rest] = story.whenMore;
+    this.#held = hold(this.#held, { main: story.when.text, sub, left_s: story.left_s }, now);
+    const { main, sub: heldSub } = this.#held.shown;
+    write(this.#when, main);
+    show(this.#when, main !== '');
+    set(this.#when, 'class', story.when.tone ?? null);
+    spans(this.#whenMore, [heldSub, ...rest].filter(Boolean).map((text) => ({ text, tone: text.endsWith(' elapsed') && main ? 'el' : undefined })));
+  }
+
+  /** @param {SeenJob} job @param {Story} story */
+  #paintAction(job, { action }) {
+    const pending = this.app.actions.isPending(job.id);
+    const isLink = action.verb === 'result';
+    show(this.#button, !isLink && action.text !== '');
+    show(this.#result, isLink);
+    write(isLink ? this.#result : this.#button, action.text);
+    if (isLink) return this.#paintResult(job);
+    set(this.#button, 'aria-label', `${action.text} ${job.title}`);
+    set(this.#button, 'data-verb', action.verb);
+    set(this.#button, 'aria-haspopup', ['cancel', 'force'].includes(action.verb) ? 'dialog' : null);
+    this.#button.disabled = pending || !action.enabled;
+    const quiet = action.verb === 'cancel' || action.verb === 'none' || job.status === 'cancelled';
+    this.#button.classList.toggle('quiet', quiet);
+  }
+
+  /** @param {SeenJob} job */
+  #paintResult(job) {
+    const file = job.artifacts[0];
+    const url = file && safeUrl(file.url);
+    set(this.#result, 'href', url ?? `/jobs/${encodeURIComponent(job.id)}`);
+    set(this.#result, 'download', url && new URL(url).origin === location.origin ? file.name : null);
+    set(this.#result, 'rel', url ? 'noopener noreferrer' : null);
+    set(this.#result, 'title', url ? file.name : null);
+    set(this.#result, 'aria-label', `Result of ${job.title}`);
+  }
+
+  #act() {
+    if (this.job) this.app.actions.act(/** @type {any} */ (this.#button.dataset.verb), this.job, this.#button);
+  }
+}
+
+customElements.define('job-row', JobRow);

@@ -1,0 +1,50 @@
+/**
+ * A job's log as the page holds it: entries by number, each once, with notes about what this page
+ * missed between them. Pure.
+ */
+
+/** More than the hub keeps of one job, so that a long-lived page does not grow for ever. */
+const ENTRIES_KEPT = 2000;
+
+/**
+ * @typedef {import('./wire.js').LogEntry} LogEntry
+ * @typedef {{kind: 'gap', from: number, to: number, from_at: number|null, to_at: number|null}
+ *   | {kind: 'away', from_at: number, to_at: number}} Fact
+ * @typedef {Fact & {after: number}} Note  `after`: the number of the entry that it follows
+ * @typedef {{entries: LogEntry[], last: number, notes: Note[]}} Story
+ * @typedef {{note: Note}|{entry: LogEntry}} Line
+ */
+
+/** @returns {Story} */
+export const emptyStory = () => ({ entries: [], last: 0, notes: [] });
+
+/** @param {Story} story @param {LogEntry[]} entries  any order, known ones too @returns {Story} */
+export function addEntries(story, entries) {
+  const known = new Set(story.entries.map((entry) => entry.n));
+  const news = entries.filter((entry) => !known.has(entry.n) && known.add(entry.n));
+  if (news.length === 0) return story;
+  const all = [...story.entries, ...news].sort((a, b) => a.n - b.n).slice(-ENTRIES_KEPT);
+  return { ...story, entries: all, last: all[all.length - 1].n };
+}
+
+/** @param {Story} story @param {Fact} fact @returns {Story} */
+export function addNote(story, fact) {
+  const after = fact.kind === 'gap' ? fact.from - 1 : story.last;
+  const known = story.notes.some((note) => note.after === after && note.from_at === fact.from_at);
+  return known ? story : { ...story, notes: [...story.notes, { ...fact, after }] };
+}
+
+/** @param {Story} story @returns {Line[]} entries and notes, as they are read */
+export function lines(story) {
+  const notes = [...story.notes].sort((a, b) => a.after - b.after);
+  /** @type {Line[]} */
+  const all = [];
+  for (const entry of story.entries) {
+    while (notes.length && notes[0].after < entry.n) all.push({ note: /** @type {Note} */ (notes.shift()) });
+    all.push({ entry });
+  }
+  return [...all, ...notes.map((note) => ({ note }))];
+}
+
+/** @param {Story} story @returns {boolean} whether the hub may keep entries before the first shown */
+export const mayHaveEarlier = (story) => story.entries.length > 0 && story.entries[0].n > 1;

@@ -1,0 +1,306 @@
+/**
+ * The page's connection to the hub: it comes back by itself, with full jitter, over the first
+ * transport that works. It knows topics, not jobs; time, chance and transports are handed in.
+ */
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 20_000;
+const SILENCE_MS = 25_000; // the hub says `beat` after 10 s
+const OPENING_MS = 10_000; // from the attempt to `welcome`
+const ANSWER_MS = 3_000; // to a ping that asks whether anyone is still there
+const STEADY_MS = 10_000; // a connection that held so long ends the row of failures
+const BLOCKED_TIMES = 3; // with requests that work: this transport does not get through
+const BETTER_MS = 60_000; // how often a better transport is tried
+/** Close codes after which the page does not come back by itself. */
+const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 'unauthenticated', 4403: 'forbidden' });
+
+/**
+ * @typedef {import('./wire.js').Message} Message
+ * @typedef {{message: (message: Message) => void, alive: () => void,
+ *   closed: (end: {code?: number, retry_after_s?: number|null}) => void}} Sink  where a transport reports
+ * @typedef {{follow: (topic: string, since: object|null) => void, unfollow: (topic: string) => void,
+ *   send: (message: object) => void, close: () => void}} Transport
+ * @typedef {{name: 'socket'|'stream'|'polling', open: (sink: Sink, wish: Wish) => Transport}} Rung
+ * @typedef {{visible: boolean, topic: string|null}} Wish  `topic`: the newest, for those that serve only one
+ * @typedef {'ok'|'unauthenticated'|'forbidden'|'unreachable'} Probed
+ * @typedef {{now: () => number, setTimeout: (call: () => void, ms: number) => any, clearTimeout: (timer: any) => void}} Clock
+ *
+ * @typedef {object} Link  the connection's state
+ * @property {'idle'|'connecting'|'catching'|'live'|'waiting'|'stopped'} name
+ * @property {Rung['name']} transport
+ * @property {number|null} lost_ms  since when nothing is heard; `null` while live and before the first time
+ * @property {number|null} live_ms  since when it is live
+ * @property {number|null} retry_ms  when the next attempt is due
+ * @property {string|null} reason  why it stopped
+ */
+
+/**
+ * Full jitter: anything between nothing and the bound, which doubles from 0.25 s to 20 s.
+ * @param {number} attempt  failures in a row so far
+ * @param {() => number} random  0 to 1
+ */
+export const jitter_ms = (attempt, random) => random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
+
+/** Dispatches `message` (detail: the hub's message) and `state` (detail: the link before). */
+export class Connection extends EventTarget {
+  /** @type {Link} */
+  #state = { name: 'idle', transport: 'socket', lost_ms: null, live_ms: null, retry_ms: null, reason: null };
+  /** @type {Map<string, () => object|null>} */
+  #topics = new Map();
+  /** @type {Set<string>} */
+  #unanswered = new Set();
+  /** @type {Transport|null} */
+  #transport = null;
+  /** @type {Transport|null} */
+  #trial = null;
+  /** @type {Record<string, any>} */
+  #timers = {};
+  #rung = 0;
+  #attempt = 0;
+  #blocked = 0;
+  #notBefore_ms = 0;
+  #visible = true;
+  #probing = false;
+  /** @type {Sink|null} */
+  #current = null;
+
+  /**
+   * @param {object} given
+   * @param {Rung[]} given.ladder  best transport first
+   * @param {() => Promise<Probed>} given.probe  why was an attempt refused?
+   * @param {Clock} given.clock
+   * @param {() => number} given.random
+   */
+  constructor({ ladder, probe, clock, random }) {
+    super();
+    this.ladder = ladder;
+    this.probe = probe;
+    this.clock = clock;
+    this.random = random;
+  }
+
+  /** @returns {Link} */
+  get state() {
+    return this.#state;
+  }
+
+  /** Connects, and stays connected. */
+  start() {
+    if (this.#state.name === 'idle') this.#open();
+  }
+
+  /** Ends for good. @param {string} reason */
+  stop(reason) {
+    this.#drop();
+    this.#become({ name: 'stopped', reason, lost_ms: this.#state.lost_ms ?? this.clock.now(), live_ms: null, retry_ms: null });
+  }
+
+  /** An attempt now, where one is being waited for; never before the time that the hub named. */
+  retryNow() {
+    if (this.#state.name !== 'waiting') return;
+    this.#attempt = 0;
+    this.#wait(Math.max(0, this.#notBefore_ms - this.clock.now()));
+  }
+
+  /** Asks whether the hub is still there: a laptop's lid, a cable, leave a socket that only looks open. */
+  check() {
+    if (this.#state.name === 'waiting') return this.retryNow();
+    if (!this.#isOpen() || this.#state.transport !== 'socket') return;
+    this.#transport?.send({ type: 'ping', id: 'check' });
+    this.#expect(ANSWER_MS);
+  }
+
+  /**
+   * @param {string} topic
+   * @param {() => object|null} [since]  what to resume from, asked at every attempt
+   */
+  follow(topic, since = () => null) {
+    this.#topics.delete(topic); // the newest one comes last
+    this.#topics.set(topic, since);
+    if (this.#isOpen()) this.#ask(topic);
+  }
+
+  /** @param {string} topic */
+  unfollow(topic) {
+    if (!this.#topics.delete(topic)) return;
+    this.#unanswered.delete(topic);
+    if (this.#isOpen()) this.#transport?.unfollow(topic);
+  }
+
+  /** Asks for a topic's present state again. @param {string} topic */
+  refresh(topic) {
+    if (this.#isOpen() && this.#topics.has(topic) && !this.#unanswered.has(topic)) this.#ask(topic, null);
+  }
+
+  /** A hidden tab is sent updates at the slow rate. @param {boolean} visible */
+  show(visible) {
+    this.#visible = visible;
+    if (this.#isOpen()) this.#transport?.send({ type: 'visible', value: visible });
+  }
+
+  #isOpen() {
+    return this.#state.name === 'live' || this.#state.name === 'catching';
+  }
+
+  /** @param {string} topic @param {object|null} [since] */
+  #ask(topic, since = this.#topics.get(topic)?.() ?? null) {
+    this.#unanswered.add(topic);
+    this.#transport?.follow(topic, since);
+  }
+
+  #open() {
+    this.#drop();
+    this.#become({ name: 'connecting', transport: this.ladder[this.#rung].name, retry_ms: null });
+    this.#transport = this.#climb(this.#rung, this.#sink());
+    this.#expect(OPENING_MS);
+  }
+
+  /** @param {number} rung @param {Sink} sink @returns {Transport} */
+  #climb(rung, sink) {
+    return this.ladder[rung].open(sink, { visible: this.#visible, topic: [...this.#topics.keys()].at(-1) ?? null });
+  }
+
+  /** @returns {Sink} what the present transport reports to; an earlier one's reports are nobody's */
+  #sink() {
+    /** @type {Sink} */
+    const sink = {
+      message: (message) => sink === this.#current && this.#hear(message),
+      alive: () => sink === this.#current && this.#expect(SILENCE_MS),
+      closed: (end) => sink === this.#current && this.#lose(end),
+    };
+    this.#current = sink;
+    return sink;
+  }
+
+  /** @param {Message} message */
+  #hear(message) {
+    this.#expect(SILENCE_MS);
+    this.dispatchEvent(new CustomEvent('message', { detail: message }));
+    if (message.type === 'welcome') this.#enter();
+    if (message.type === 'closing') this.#holdOff(message.retry_after_s);
+    if (message.type === 'subscribed' || message.type === 'error') this.#answered(message.topic);
+  }
+
+  /** The hub let us in: ask for everything that the page follows. */
+  #enter() {
+    this.#blocked = 0;
+    this.#unanswered.clear();
+    this.#become({ name: 'catching' });
+    for (const topic of this.#topics.keys()) this.#ask(topic);
+    this.#answered();
+    if (this.#rung > 0) this.#set('better', BETTER_MS, () => this.#tryBetter());
+  }
+
+  /** @param {string} [topic] */
+  #answered(topic) {
+    if (topic) this.#unanswered.delete(topic);
+    if (this.#state.name !== 'catching' || this.#unanswered.size) return;
+    this.#become({ name: 'live', lost_ms: null, live_ms: this.clock.now() });
+  }
+
+  /** @param {{code?: number, retry_after_s?: number|null}} end */
+  #lose({ code = 1006, retry_after_s = null }) {
+    const wasOpen = this.#isOpen();
+    this.#holdOff(retry_after_s);
+    this.#drop();
+    if (FINAL[code]) return this.stop(FINAL[code]);
+    if (this.#wasSteady()) this.#attempt = 0;
+    this.#become({ name: 'waiting', lost_ms: this.#state.lost_ms ?? this.clock.now(), live_ms: null });
+    return wasOpen ? this.#backOff() : this.#askWhy();
+  }
+
+  #wasSteady() {
+    return this.#state.live_ms !== null && this.clock.now() - this.#state.live_ms >= STEADY_MS;
+  }
+
+  /** A refused upgrade cannot be seen by a page: a request tells refused from unreachable. */
+  async #askWhy() {
+    this.#backOff();
+    if (this.#probing) return;
+    this.#probing = true;
+    const answer = await this.probe();
+    this.#probing = false;
+    if (this.#isOpen() || this.#state.name === 'stopped') return;
+    if (answer === 'unauthenticated' || answer === 'forbidden') this.stop(answer);
+    else if (answer === 'ok') this.#countBlocked();
+  }
+
+  #countBlocked() {
+    this.#blocked += 1;
+    if (this.#blocked < BLOCKED_TIMES || this.#rung === this.ladder.length - 1) return;
+    this.#blocked = 0;
+    this.#rung += 1;
+    this.#attempt = 0;
+    this.#wait(0);
+  }
+
+  #backOff() {
+    const held_ms = Math.max(0, this.#notBefore_ms - this.clock.now());
+    this.#wait(held_ms + jitter_ms(this.#attempt, this.random));
+    this.#attempt += 1;
+  }
+
+  /** @param {number} delay_ms */
+  #wait(delay_ms) {
+    this.#become({ name: 'waiting', retry_ms: this.clock.now() + delay_ms });
+    this.#set('retry', delay_ms, () => this.#open());
+  }
+
+  /** @param {number|null|undefined} retry_after_s */
+  #holdOff(retry_after_s) {
+    if (retry_after_s) this.#notBefore_ms = this.clock.now() + retry_after_s * 1000;
+  }
+
+  /** The present transport goes on while a better one is tried beside it. */
+  #tryBetter() {
+    this.#set('better', BETTER_MS, () => this.#tryBetter());
+    this.#trial?.close();
+    /** @type {Sink|null} */
+    let adopted = null;
+    this.#trial = this.#climb(0, {
+      message: (message) => (adopted ? adopted.message(message) : message.type === 'welcome' && (adopted = this.#adopt(message))),
+      alive: () => adopted?.alive(),
+      closed: (end) => adopted?.closed(end),
+    });
+  }
+
+  /** The better transport works: it takes over. @param {Message} welcome @returns {Sink} */
+  #adopt(welcome) {
+    const better = this.#trial;
+    this.#trial = null;
+    this.#drop();
+    this.#rung = 0;
+    this.#transport = better;
+    const sink = this.#sink();
+    this.#become({ transport: this.ladder[0].name });
+    this.#hear(welcome);
+    return sink;
+  }
+
+  /** Something must be heard within this time. @param {number} ms */
+  #expect(ms) {
+    this.#set('silence', ms, () => this.#lose({}));
+  }
+
+  /** @param {string} name @param {number} ms @param {() => void} call */
+  #set(name, ms, call) {
+    this.clock.clearTimeout(this.#timers[name]);
+    this.#timers[name] = this.clock.setTimeout(call, ms);
+  }
+
+  #drop() {
+    for (const timer of Object.values(this.#timers)) this.clock.clearTimeout(timer);
+    this.#timers = {};
+    this.#current = null;
+    this.#transport?.close();
+    this.#trial?.close();
+    this.#transport = this.#trial = null;
+  }
+
+  /** @param {Partial<Link>} change */
+  #become(change) {
+    const before = this.#state;
+    this.#state = { ...before, ...change };
+    this.dispatchEvent(new CustomEvent('state', { detail: before }));
+  }
+}

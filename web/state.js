@@ -1,0 +1,215 @@
+/**
+ * What the page knows, as a value: messages go in, the next state comes out. No DOM, no clock, no
+ * socket. Applying a message twice, or out of order, changes nothing that was right before.
+ */
+import { addEntries, addNote, emptyStory } from './log.js';
+
+/**
+ * @typedef {import('./wire.js').Job} Job
+ * @typedef {import('./wire.js').Message} Message
+ * @typedef {Job & {epoch: string|null, seen_at: number}} SeenJob  with where it came from, and when (hub's clock)
+ *
+ * @typedef {object} State
+ * @property {string|null} epoch  of the hub's run; `seq` compares only inside one
+ * @property {number} ahead_ms  how far the hub's clock is ahead of this machine's
+ * @property {import('./wire.js').May|null} may
+ * @property {Map<string, SeenJob>} jobs  all that is known, by id
+ * @property {Set<string>} feed  ids that the feed holds
+ * @property {Set<string>|null} arriving  ids of a feed snapshot that is still coming in pieces
+ * @property {boolean} complete  whether the feed was ever known whole
+ * @property {Map<string, import('./log.js').Story>} stories  each followed job's log
+ * @property {Map<string, string>} gone  id to reason
+ * @property {Set<string>} holes  ids of jobs of which something was skipped
+ * @property {import('./wire.js').Summary|null} summary
+ * @property {{from_at: number, to_at: number}|null} away  the last absence of this page
+ */
+
+/** @returns {State} */
+export const emptyState = () => ({
+  epoch: null,
+  ahead_ms: 0,
+  may: null,
+  jobs: new Map(),
+  feed: new Set(),
+  arriving: null,
+  complete: false,
+  stories: new Map(),
+  gone: new Map(),
+  holes: new Set(),
+  summary: null,
+  away: null,
+});
+
+/** Fields that the feed leaves out, kept from what was known of the same attempt. */
+const ROOM_ONLY = /** @type {const} */ (['result', 'attempts']);
+
+/** @param {Job} job @returns {boolean} a whole job, not the feed's shorter one */
+const isWhole = (job) => job.params !== undefined;
+
+/** @param {Map<string, SeenJob>} jobs @param {SeenJob} job */
+const withJob = (jobs, job) => new Map(jobs).set(job.id, job);
+
+/** @template T @param {Set<T>} set @param {T} value @returns {Set<T>} */
+function without(set, value) {
+  if (!set.has(value)) return set;
+  const rest = new Set(set);
+  rest.delete(value);
+  return rest;
+}
+
+/** @param {SeenJob} known @param {Job} job @returns {Job} `job`, with what the feed's form lacks */
+function keepWhole(known, job) {
+  if (isWhole(job) || !isWhole(known)) return job;
+  const kept = /** @type {Job} */ ({ ...job, params: known.params });
+  if (known.attempt === job.attempt) for (const name of ROOM_ONLY) Object.assign(kept, { [name]: known[name] });
+  return kept;
+}
+
+/** @param {State} state @param {SeenJob|undefined} known @param {{seq: number}} job */
+const isOlder = (state, known, job) => known !== undefined && known.epoch === state.epoch && job.seq < known.seq;
+
+/** @param {State} state @param {Job} job @param {number} now @returns {State} */
+function takeSnapshotJob(state, job, now) {
+  const known = state.jobs.get(job.id);
+  const seen = isOlder(state, known, job)
+    ? /** @type {SeenJob} */ (known)
+    : { ...(known ? keepWhole(known, job) : job), epoch: state.epoch, seen_at: now };
+  const feed = isWhole(job) ? state.feed : new Set(state.feed).add(job.id);
+  return { ...state, feed, jobs: withJob(state.jobs, seen), holes: without(state.holes, job.id) };
+}
+
+/** @param {State} state @returns {State} without the jobs that a complete feed no longer holds */
+function endFeed(state) {
+  const arrived = state.arriving;
+  if (!arrived) return state;
+  const left = [...state.feed].filter((id) => !arrived.has(id));
+  const jobs = new Map(state.jobs);
+  for (const id of left) jobs.delete(id);
+  return { ...state, jobs, feed: arrived, arriving: null, complete: true };
+}
+
+/** @param {State} state @param {Message} message @param {number} now @returns {State} */
+function snapshot(state, message, now) {
+  let next = message.epoch ? { ...state, epoch: message.epoch } : state;
+  for (const job of message.jobs) next = takeSnapshotJob(next, job, now);
+  if (next.arriving) {
+    const pieces = message.jobs.filter((/** @type {Job} */ job) => !isWhole(job));
+    next = { ...next, arriving: new Set([...next.arriving, ...pieces.map((/** @type {Job} */ job) => job.id)]) };
+  }
+  return message.end ? endFeed(next) : next;
+}
+
+/** Jobs that ended long ago, asked for by request: not the feed's, and no news of those that are. @param {State} state @param {Message} message @param {number} now @returns {State} */
+function older(state, message, now) {
+  const jobs = new Map(state.jobs);
+  for (const job of message.jobs) if (!jobs.has(job.id)) jobs.set(job.id, { ...job, epoch: null, seen_at: now });
+  return { ...state, jobs };
+}
+
+/** A job that this page started: the feed will say so, too, but the row is wanted now. @param {State} state @param {Message} message @param {number} now @returns {State} */
+function started(state, { job }, now) {
+  const next = snapshot(state, { type: 'snapshot', jobs: [job] }, now);
+  return { ...next, feed: new Set(next.feed).add(job.id), arriving: next.arriving && new Set(next.arriving).add(job.id) };
+}
+
+/** @param {State} state @param {SeenJob} known @param {Job & {from: number}} change */
+const skipsSomething = (state, known, change) =>
+  known.epoch !== state.epoch || change.from > known.seq + 1 || change.attempt !== known.attempt;
+
+/** @param {State} state @param {Job & {from: number}} change @param {number} now @returns {State} */
+function updateJob(state, change, now) {
+  const known = state.jobs.get(change.id);
+  if (!known) return { ...state, holes: new Set(state.holes).add(change.id) };
+  if (known.epoch === state.epoch && change.seq <= known.seq) return state;
+  const { from, ...moving } = change;
+  const job = { ...known, ...moving, epoch: state.epoch, seen_at: now };
+  const holes = skipsSomething(state, known, change) ? new Set(state.holes).add(job.id) : state.holes;
+  return { ...state, holes, jobs: withJob(state.jobs, job) };
+}
+
+/** @param {State} state @param {Message} message @param {number} now @returns {State} */
+const update = (state, message, now) =>
+  message.jobs.reduce((/** @type {State} */ next, /** @type {any} */ change) => updateJob(next, change, now), state);
+
+/** @param {State} state @param {string} id @param {(story: import('./log.js').Story) => import('./log.js').Story} change */
+function changeStory(state, id, change) {
+  const story = change(state.stories.get(id) ?? emptyStory());
+  return { ...state, stories: new Map(state.stories).set(id, story) };
+}
+
+/** @param {State} state @param {Message} message @returns {State} */
+const log = (state, message) => changeStory(state, message.job, (story) => addEntries(story, message.entries));
+
+/** Jobs that are gone leave everywhere. @param {State} state @param {string} id @param {string} reason @returns {State} */
+function forget(state, id, reason) {
+  const jobs = new Map(state.jobs);
+  jobs.delete(id);
+  const gone = reason === 'filtered' ? state.gone : new Map(state.gone).set(id, reason);
+  return { ...state, jobs, gone, feed: without(state.feed, id), holes: without(state.holes, id) };
+}
+
+/** @param {string} topic @returns {string|null} the job that it is about */
+export const jobOf = (topic) => (topic.startsWith('job:') ? topic.slice(4) : null);
+
+/** @param {State} state @param {Message} message @returns {State} the answer to a subscription */
+function subscribed(state, message) {
+  const id = jobOf(message.topic);
+  if (id === null) return { ...state, arriving: new Set() };
+  const gone = new Map(state.gone);
+  gone.delete(id);
+  return changeStory({ ...state, gone }, id, (story) => {
+    if (message.log_gap) return addNote(story, { kind: 'gap', ...message.log_gap });
+    return message.recovered && state.away ? addNote(story, { kind: 'away', ...state.away }) : story;
+  });
+}
+
+/** @param {State} state @param {Message} message @returns {State} */
+function refused(state, message) {
+  const id = jobOf(message.topic ?? '');
+  return id !== null && message.code === 'not_found' ? forget(state, id, 'not_found') : state;
+}
+
+/** @param {State} state @param {Message} message @returns {State} a new run of the hub, or the same again */
+const welcome = (state, message) => ({ ...state, epoch: message.epoch, may: message.may ?? state.may, holes: new Set() });
+
+/** @type {Record<string, (state: State, message: Message, now: number) => State>} */
+const REDUCERS = {
+  welcome,
+  subscribed,
+  snapshot,
+  older,
+  started,
+  update,
+  log,
+  error: refused,
+  summary: (state, { type, ...summary }) => ({ ...state, summary: /** @type {any} */ (summary) }),
+  gone: (state, message) => forget(state, message.job, message.reason),
+  away: (state, message) => ({ ...state, away: { from_at: message.from_at, to_at: message.to_at } }),
+  earlier: (state, message) => changeStory(state, message.job, (story) => addEntries(story, message.entries)),
+};
+
+/** @param {State} state @param {Message} message @param {number} received_ms @returns {State} the hub's clock, learned */
+function learnClock(state, message, received_ms) {
+  if (typeof message.at !== 'number') return state;
+  const ahead_ms = message.at - received_ms;
+  const fresh = message.type === 'welcome' || ahead_ms > state.ahead_ms; // later ones were only longer on their way
+  return fresh ? { ...state, ahead_ms } : state;
+}
+
+/**
+ * @param {State} state
+ * @param {Message} message  from the hub, or `away`, `earlier`, `older` and `started` from the page itself
+ * @param {number} received_ms  this machine's clock
+ * @returns {State} the same object when nothing changed
+ */
+export function reduce(state, message, received_ms) {
+  const timed = learnClock(state, message, received_ms);
+  return REDUCERS[message.type]?.(timed, message, received_ms + timed.ahead_ms) ?? timed;
+}
+
+/** @param {State} state @param {string} id @returns {import('./wire.js').Since} the last things seen of a job */
+export const since = (state, id) => ({
+  epoch: state.jobs.get(id)?.epoch ?? null,
+  seq: state.jobs.get(id)?.seq ?? 0,
+  log: state.stories.get(id)?.last ?? 0,
+});

@@ -1,0 +1,19 @@
+/** The words in the browser's tab. Pure. */
+import { ended, stateOf, STATE_NAMES } from './story.js';
+import { percent } from './words.js';
+
+const NAME = 'Barcast';
+
+/** @param {import('./state.js').State} state @param {string|null} id  the job whose page is open @returns {string} */
+export function title(state, id) {
+  const job = id === null ? null : state.jobs.get(id);
+  if (!job) return id === null ? listTitle(state) : NAME;
+  if (ended(job)) return `${STATE_NAMES[stateOf(job)]} · ${job.title} · ${NAME}`;
+  const head = job.fraction === null ? '' : `${percent(job.fraction)} · `;
+  return `${head}${job.title} · ${NAME}`;
+}
+
+/** @param {import('./state.js').State} state */
+function listTitle({ summary }) {
+  return summary?.running ? `${summary.running} running · ${NAME}` : NAME;
+}
