@@ -9,7 +9,8 @@ const said = (change, now = NOW) => {
   return [plain(main), plain(sub)];
 };
 
-test('a narrow estimate is one figure and a time', () => assert.deepEqual(said({}), ['about 3 min left', 'done ≈ 14:34']));
+test('a narrow estimate is one figure and a time', () =>
+  assert.deepEqual(said({}), ['about 3 min left', 'done ≈ 14:34']));
 
 test('a wide estimate is a range', () =>
   assert.deepEqual(said({ eta_s: 110, eta_low_s: 60, eta_high_s: 180 }), ['1–3 min left', 'done 14:32–14:34']));
@@ -23,7 +24,8 @@ test('an estimate that is worth nothing gives way to what is usual', () => {
   assert.deepEqual(said({ ...wide, typical: typical() }), ['usually 6–8 min', '']);
 });
 
-test('nothing is said in the first ten seconds without a history', () => assert.deepEqual(said({ elapsed_s: 4 }), ['', '']));
+test('nothing is said in the first ten seconds without a history', () =>
+  assert.deepEqual(said({ elapsed_s: 4 }), ['', '']));
 
 test('a history of five runs speaks in the first ten seconds, one of three does not', () => {
   assert.deepEqual(said({ elapsed_s: 4, typical: typical(5) }), ['usually 6–8 min', '']);
@@ -53,7 +55,8 @@ test('beyond a day only the clock is shown', () => {
   assert.deepEqual(said({ eta_s: days, eta_low_s: days, eta_high_s: days }), ['done ≈ Tue 14:31', '']);
 });
 
-test('an estimate counts down between two messages', () => assert.deepEqual(said({}, NOW + 60_000), ['about 2 min left', 'done ≈ 14:34']));
+test('an estimate counts down between two messages', () =>
+  assert.deepEqual(said({}, NOW + 60_000), ['about 2 min left', 'done ≈ 14:34']));
 
 test('elapsed time ticks while a job runs and stands while it is paused', () => {
   assert.equal(elapsed(job(), NOW + 5_000), 257);

@@ -11,7 +11,10 @@ function told(...pieces) {
 }
 
 const TEXT = 'event: update\nid: e1:4:2\ndata: {"a":1}\n\n: beat\n\ndata: one\ndata: two\n\n';
-const EXPECTED = [['update', '{"a":1}'], ['message', 'one\ntwo']];
+const EXPECTED = [
+  ['update', '{"a":1}'],
+  ['message', 'one\ntwo'],
+];
 
 test('events are told by name and data', () => assert.deepEqual(told(TEXT), EXPECTED));
 test('it does not matter where the pieces end', () => assert.deepEqual(told(...TEXT), EXPECTED));

@@ -82,11 +82,18 @@ export class FakeRung {
 
   open(sink, wish) {
     const transport = {
-      sink, wish, closed: false, asked: [], left: [], sent: [],
+      sink,
+      wish,
+      closed: false,
+      asked: [],
+      left: [],
+      sent: [],
       follow: (topic, since) => transport.asked.push({ topic, since }),
       unfollow: (topic) => transport.left.push(topic),
       send: (message) => transport.sent.push(message),
-      close: () => { transport.closed = true; },
+      close: () => {
+        transport.closed = true;
+      },
       welcome: (epoch = 'e1') => sink.message({ type: 'welcome', epoch }),
       answer: (topic) => sink.message({ type: 'subscribed', topic, recovered: true, log_gap: null }),
     };
@@ -104,16 +111,60 @@ export { NOW };
 
 /** A running job with everything in it, as the page has seen it at 14:31:07. */
 export const job = (change = {}) => ({
-  id: 'j1', kind: 'import', title: 'Import', tags: {}, by: 'Ada', status: 'running', attempt: 1, max_attempts: 3, seq: 1,
-  done: 31_240, total: 50_000, unit: 'rows', fraction: 0.595, rate: 186, eta_s: 180, eta_low_s: 150, eta_high_s: 220, typical: null,
-  phase: null, phases: [], counters: {}, message: null, stalled: false, retry_at: null, queue_position: null, starts_in_s: null, pause: null,
-  worker: 'worker-03', viewers: 0, cancel: null, checkpoint: null, error: null, artifacts: [], created_at: NOW - 260_000,
-  started_at: NOW - 252_000, advanced_at: NOW - 1_000, heard_at: NOW - 1_000, finished_at: null, elapsed_s: 252, epoch: 'e1', seen_at: NOW,
+  id: 'j1',
+  kind: 'import',
+  title: 'Import',
+  tags: {},
+  by: 'Ada',
+  status: 'running',
+  attempt: 1,
+  max_attempts: 3,
+  seq: 1,
+  done: 31_240,
+  total: 50_000,
+  unit: 'rows',
+  fraction: 0.595,
+  rate: 186,
+  eta_s: 180,
+  eta_low_s: 150,
+  eta_high_s: 220,
+  typical: null,
+  phase: null,
+  phases: [],
+  counters: {},
+  message: null,
+  stalled: false,
+  retry_at: null,
+  queue_position: null,
+  starts_in_s: null,
+  pause: null,
+  worker: 'worker-03',
+  viewers: 0,
+  cancel: null,
+  checkpoint: null,
+  error: null,
+  artifacts: [],
+  created_at: NOW - 260_000,
+  started_at: NOW - 252_000,
+  advanced_at: NOW - 1_000,
+  heard_at: NOW - 1_000,
+  finished_at: null,
+  elapsed_s: 252,
+  epoch: 'e1',
+  seen_at: NOW,
   ...change,
 });
 
 export const cancel = (change = {}) => ({
-  requested_at: NOW - 13_000, by: 'Ada', reason: null, delivered_at: null, acknowledged_at: null, deadline_at: NOW, forced_at: null, how: null, ...change,
+  requested_at: NOW - 13_000,
+  by: 'Ada',
+  reason: null,
+  delivered_at: null,
+  acknowledged_at: null,
+  deadline_at: NOW,
+  forced_at: null,
+  how: null,
+  ...change,
 });
 
 /** No-break spaces are right and hard to read. */

@@ -2,11 +2,18 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { addEntries, addNote, emptyStory, lines, mayHaveEarlier } from '../../web/log.js';
 
-const entries = (...numbers) => numbers.map((n) => ({ n, at: n, attempt: 1, level: 'info', event: 'entry', text: '', data: null }));
+const entries = (...numbers) =>
+  numbers.map((n) => ({ n, at: n, attempt: 1, level: 'info', event: 'entry', text: '', data: null }));
 const told = (story) => lines(story).map((line) => ('entry' in line ? line.entry.n : line.note.kind));
 
 test('a gap stands before the first entry that is kept', () => {
-  const story = addNote(addEntries(emptyStory(), entries(7, 8)), { kind: 'gap', from: 4, to: 6, from_at: null, to_at: null });
+  const story = addNote(addEntries(emptyStory(), entries(7, 8)), {
+    kind: 'gap',
+    from: 4,
+    to: 6,
+    from_at: null,
+    to_at: null,
+  });
   assert.deepEqual(told(addEntries(story, entries(1, 2, 3))), [1, 2, 3, 'gap', 7, 8]);
 });
 

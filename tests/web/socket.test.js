@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { Connection, jitter_ms } from '../../web/socket.js';
+import { jitter_ms } from '../../web/jitter.js';
+import { Connection } from '../../web/socket.js';
 import { FakeClock, FakeRung, settled } from './fakes.js';
 
 /** A connection on rungs that the test plays. */
@@ -8,7 +9,12 @@ function setUp({ probe = 'unreachable', random = 0.5 } = {}) {
   const clock = new FakeClock();
   const rungs = ['socket', 'stream', 'polling'].map((name) => new FakeRung(name));
   const given = { probes: 0, answer: probe, random };
-  const connection = new Connection({ ladder: rungs, probe: async () => (given.probes += 1, given.answer), clock, random: () => given.random });
+  const connection = new Connection({
+    ladder: rungs,
+    probe: async () => ((given.probes += 1), given.answer),
+    clock,
+    random: () => given.random,
+  });
   const heard = [];
   connection.addEventListener('message', (event) => heard.push(event.detail));
   return { clock, connection, heard, given, rungs, socket: rungs[0], stream: rungs[1], polling: rungs[2] };
@@ -33,10 +39,19 @@ async function fail(rung) {
 test('full jitter lies between nothing and a bound that doubles up to 20 s', () => {
   const bounds = [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 20_000, 20_000];
   bounds.forEach((bound, attempt) => {
-    assert.equal(jitter_ms(attempt, () => 0), 0);
-    assert.equal(jitter_ms(attempt, () => 1), bound);
+    assert.equal(
+      jitter_ms(attempt, () => 0),
+      0,
+    );
+    assert.equal(
+      jitter_ms(attempt, () => 1),
+      bound,
+    );
   });
-  assert.equal(jitter_ms(60, () => 1), 20_000);
+  assert.equal(
+    jitter_ms(60, () => 1),
+    20_000,
+  );
 });
 
 test('it is live once everything that it follows was answered', () => {
@@ -71,7 +86,13 @@ test('every attempt asks anew what to resume from', () => {
   socket.last.sink.closed({});
   clock.advance(0);
   socket.last.welcome();
-  assert.deepEqual(socket.last.asked.map(({ topic, since }) => [topic, since?.log]), [['jobs', undefined], ['job:j1', 8]]);
+  assert.deepEqual(
+    socket.last.asked.map(({ topic, since }) => [topic, since?.log]),
+    [
+      ['jobs', undefined],
+      ['job:j1', 8],
+    ],
+  );
 });
 
 test('a lost connection comes back after a random while', () => {
@@ -173,7 +194,11 @@ test('time without the hub counts from the first loss, over all attempts', async
   assert.equal(connection.state.lost_ms, null);
 });
 
-for (const [code, reason] of [[4400, 'malformed'], [4401, 'unauthenticated'], [4403, 'forbidden']]) {
+for (const [code, reason] of [
+  [4400, 'malformed'],
+  [4401, 'unauthenticated'],
+  [4403, 'forbidden'],
+]) {
   test(`after close code ${code} it does not come back by itself`, () => {
     const { clock, connection, socket } = setUpLive();
     socket.last.sink.closed({ code });
@@ -273,7 +298,10 @@ test('a better transport is tried beside every 60 s and takes over when it works
   assert.equal(polling.last.closed, false);
   socket.last.welcome('e7');
   assert.equal(polling.last.closed, true);
-  assert.deepEqual(socket.last.asked.map(({ topic }) => topic), ['jobs']);
+  assert.deepEqual(
+    socket.last.asked.map(({ topic }) => topic),
+    ['jobs'],
+  );
   socket.last.answer('jobs');
   assert.deepEqual([connection.state.name, connection.state.transport], ['live', 'socket']);
   assert.equal(heard.at(-2).epoch, 'e7');
@@ -350,5 +378,8 @@ test('what is no longer followed is left and not asked for again', () => {
   socket.last.sink.closed({});
   clock.advance(0);
   socket.last.welcome();
-  assert.deepEqual(socket.last.asked.map(({ topic }) => topic), ['jobs']);
+  assert.deepEqual(
+    socket.last.asked.map(({ topic }) => topic),
+    ['jobs'],
+  );
 });

@@ -11,13 +11,25 @@ const wire = (change = {}) => {
 const whole = (change = {}) => ({ ...wire(change), params: { path: '/data' }, result: null, attempts: [] });
 const play = (messages, state = emptyState()) => messages.reduce((now, message) => reduce(now, message, T), state);
 const welcome = { type: 'welcome', epoch: 'e1', at: T };
-const feed = (...jobs) => [{ type: 'subscribed', topic: 'jobs', recovered: false, log_gap: null }, { type: 'snapshot', jobs, end: true }];
-const update = (seq, change = {}) => ({ type: 'update', at: T, jobs: [{ ...wire({ seq, done: seq * 10, ...change }), from: seq, ...change }] });
+const feed = (...jobs) => [
+  { type: 'subscribed', topic: 'jobs', recovered: false, log_gap: null },
+  { type: 'snapshot', jobs, end: true },
+];
+const update = (seq, change = {}) => ({
+  type: 'update',
+  at: T,
+  jobs: [{ ...wire({ seq, done: seq * 10, ...change }), from: seq, ...change }],
+});
 const shown = (state, id = 'j1') => state.jobs.get(id);
 
 test('updates in any order, twice or late, end at the newest', () => {
   const updates = [2, 3, 4, 5].map((seq) => update(seq));
-  const orders = [[0, 1, 2, 3], [3, 2, 1, 0], [1, 1, 3, 0, 3, 2], [0, 3, 1, 2, 0]];
+  const orders = [
+    [0, 1, 2, 3],
+    [3, 2, 1, 0],
+    [1, 1, 3, 0, 3, 2],
+    [0, 3, 1, 2, 0],
+  ];
   for (const order of orders) {
     const state = play([welcome, ...feed(wire()), ...order.map((index) => updates[index])]);
     assert.equal(shown(state).seq, 5);
@@ -57,18 +69,30 @@ test('phases stay when an update leaves them out', () => {
 });
 
 test('a lower seq of a new epoch replaces a higher one of the old', () => {
-  const state = play([welcome, ...feed(wire({ seq: 130 })), { ...welcome, epoch: 'e2' }, ...feed(wire({ seq: 3, done: 7 }))]);
+  const state = play([
+    welcome,
+    ...feed(wire({ seq: 130 })),
+    { ...welcome, epoch: 'e2' },
+    ...feed(wire({ seq: 3, done: 7 })),
+  ]);
   assert.equal(shown(state).done, 7);
   assert.equal(shown(state).epoch, 'e2');
 });
 
 test('an older snapshot of the same epoch is dropped', () => {
-  const state = play([welcome, ...feed(wire({ seq: 9, done: 90 })), { type: 'snapshot', jobs: [wire({ seq: 8, done: 80 })] }]);
+  const state = play([
+    welcome,
+    ...feed(wire({ seq: 9, done: 90 })),
+    { type: 'snapshot', jobs: [wire({ seq: 8, done: 80 })] },
+  ]);
   assert.equal(shown(state).done, 90);
 });
 
 test('polls carry an epoch each, so that a restart between them is no matter', () => {
-  const poll = (round, seq) => [feed()[0], { type: 'snapshot', epoch: `poll-${round}`, jobs: [wire({ seq })], end: true }];
+  const poll = (round, seq) => [
+    feed()[0],
+    { type: 'snapshot', epoch: `poll-${round}`, jobs: [wire({ seq })], end: true },
+  ];
   assert.equal(shown(play([welcome, ...poll(1, 50), ...poll(2, 3)])).seq, 3);
 });
 
@@ -118,13 +142,22 @@ test('a job whose page is open stays when the feed does not hold it', () => {
 });
 
 test('jobs that ended long ago are known without being the feed’s', () => {
-  const state = play([welcome, ...feed(wire({ seq: 7 })), { type: 'older', jobs: [wire({ seq: 1 }), wire({ id: 'old' })] }]);
+  const state = play([
+    welcome,
+    ...feed(wire({ seq: 7 })),
+    { type: 'older', jobs: [wire({ seq: 1 }), wire({ id: 'old' })] },
+  ]);
   assert.equal(shown(state).seq, 7);
   assert.equal(state.feed.has('old'), false);
 });
 
 test('a job that was started here is in the list at once and stays when the feed arrives', () => {
-  const state = play([welcome, feed()[0], { type: 'started', job: whole() }, { type: 'snapshot', jobs: [], end: true }]);
+  const state = play([
+    welcome,
+    feed()[0],
+    { type: 'started', job: whole() },
+    { type: 'snapshot', jobs: [], end: true },
+  ]);
   assert.equal(state.feed.has('j1'), true);
 });
 
@@ -145,16 +178,25 @@ test('a job that does not exist is told by an error', () => {
 test('log entries count once, in order', () => {
   const entry = (n) => ({ n, at: n, attempt: 1, level: 'info', event: 'entry', text: `${n}`, data: null });
   const state = play([3, 1, 2, 2, 3].map((n) => ({ type: 'log', job: 'j1', entries: [entry(n)] })));
-  assert.deepEqual(state.stories.get('j1').entries.map(({ n }) => n), [1, 2, 3]);
+  assert.deepEqual(
+    state.stories.get('j1').entries.map(({ n }) => n),
+    [1, 2, 3],
+  );
 });
 
 test('an absence of which nothing is missing is told in the log', () => {
-  const state = play([{ type: 'away', from_at: 1, to_at: 2 }, { type: 'subscribed', topic: 'job:j1', recovered: true, log_gap: null }]);
+  const state = play([
+    { type: 'away', from_at: 1, to_at: 2 },
+    { type: 'subscribed', topic: 'job:j1', recovered: true, log_gap: null },
+  ]);
   assert.deepEqual(state.stories.get('j1').notes, [{ kind: 'away', from_at: 1, to_at: 2, after: 0 }]);
 });
 
 test('a page that was never away has nothing to tell', () => {
-  assert.deepEqual(play([{ type: 'subscribed', topic: 'job:j1', recovered: true, log_gap: null }]).stories.get('j1').notes, []);
+  assert.deepEqual(
+    play([{ type: 'subscribed', topic: 'job:j1', recovered: true, log_gap: null }]).stories.get('j1').notes,
+    [],
+  );
 });
 
 test('entries that are no longer kept are told in the log', () => {
@@ -181,7 +223,11 @@ test('messages of unknown types change nothing', () => {
 
 test('a page resumes from the last things that it saw', () => {
   const entry = { n: 12, at: 1, attempt: 1, level: 'info', event: 'entry', text: '', data: null };
-  const state = play([welcome, { type: 'snapshot', jobs: [whole({ seq: 130 })] }, { type: 'log', job: 'j1', entries: [entry] }]);
+  const state = play([
+    welcome,
+    { type: 'snapshot', jobs: [whole({ seq: 130 })] },
+    { type: 'log', job: 'j1', entries: [entry] },
+  ]);
   assert.deepEqual(since(state, 'j1'), { epoch: 'e1', seq: 130, log: 12 });
   assert.deepEqual(since(state, 'j2'), { epoch: null, seq: 0, log: 0 });
 });

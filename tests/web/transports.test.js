@@ -7,7 +7,11 @@ import { FakeClock, FakeWebSocket, settled } from './fakes.js';
 function listen() {
   const heard = [];
   const ends = [];
-  const sink = { message: (message) => heard.push(message), alive: () => heard.push('alive'), closed: (end) => ends.push(end) };
+  const sink = {
+    message: (message) => heard.push(message),
+    alive: () => heard.push('alive'),
+    closed: (end) => ends.push(end),
+  };
   return { heard, ends, sink };
 }
 
@@ -15,7 +19,10 @@ const types = (heard) => heard.filter((message) => message !== 'alive').map((mes
 
 function openSocket(visible = true) {
   const ear = listen();
-  const transport = socketRung({ url: 'ws://hub/ws', WebSocket: FakeWebSocket }).open(ear.sink, { visible, topic: null });
+  const transport = socketRung({ url: 'ws://hub/ws', WebSocket: FakeWebSocket }).open(ear.sink, {
+    visible,
+    topic: null,
+  });
   FakeWebSocket.last.open();
   return { ...ear, transport, socket: FakeWebSocket.last };
 }
@@ -72,7 +79,11 @@ function openStream(topic = 'jobs', status = 200) {
   const fetch = async (url, { signal }) => {
     asked.push(url);
     let controller;
-    const body = new ReadableStream({ start: (made) => { controller = made; } });
+    const body = new ReadableStream({
+      start: (made) => {
+        controller = made;
+      },
+    });
     signal.addEventListener('abort', () => controller.error(new Error('aborted')));
     bodies.push(controller);
     return { ok: status === 200, status, body, headers: new Headers({ date: 'Sun, 22 Nov 2026 14:31:07 GMT' }) };
@@ -93,7 +104,9 @@ test('a stream is welcomed by its first bytes and speaks the socket’s messages
   assert.deepEqual(types(heard), ['welcome']);
   assert.equal(heard[0].at, Date.UTC(2026, 10, 22, 14, 31, 7));
   transport.follow('jobs', null);
-  await say('event: snapshot\ndata: {"type":"snapshot","jobs":[],"end":true}\n\nevent: summary\ndata: {"running":1}\n\n');
+  await say(
+    'event: snapshot\ndata: {"type":"snapshot","jobs":[],"end":true}\n\nevent: summary\ndata: {"running":1}\n\n',
+  );
   assert.deepEqual(types(heard), ['welcome', 'subscribed', 'snapshot', 'summary']);
 });
 
@@ -187,7 +200,11 @@ test('polling asks only for log entries that are new', async () => {
   await settled();
   clock.advance(5_000);
   await settled();
-  assert.deepEqual(asked, [['jobs', null], ['job:j1', 3], ['job:j1', 7]]);
+  assert.deepEqual(asked, [
+    ['jobs', null],
+    ['job:j1', 3],
+    ['job:j1', 7],
+  ]);
 });
 
 test('polling stops when it is closed', async () => {

@@ -4,11 +4,22 @@ import * as words from '../../web/words.js';
 import { at, NOW, plain } from './fakes.js';
 
 const table = (name, call, cases) => {
-  for (const [given, expected] of cases) test(`${name}(${JSON.stringify(given)}) is ${expected}`, () => assert.equal(plain(call(...[given].flat())), expected));
+  for (const [given, expected] of cases)
+    test(`${name}(${JSON.stringify(given)}) is ${expected}`, () =>
+      assert.equal(plain(call(...[given].flat())), expected));
 };
 
 table('percent', words.percent, [
-  [0.595, '59%'], [0.599999, '59%'], [0.29, '29%'], [0.004, '<1%'], [0, '<1%'], [0.01, '1%'], [1, '99%'], [[1, true], '100%'], [1.7, '99%'], [[0.5, true], '100%'],
+  [0.595, '59%'],
+  [0.599999, '59%'],
+  [0.29, '29%'],
+  [0.004, '<1%'],
+  [0, '<1%'],
+  [0.01, '1%'],
+  [1, '99%'],
+  [[1, true], '100%'],
+  [1.7, '99%'],
+  [[0.5, true], '100%'],
 ]);
 
 table('counts', words.counts, [
@@ -27,39 +38,94 @@ table('counts', words.counts, [
 ]);
 
 table('rate', words.rate, [
-  [[186.2, 'rows'], '186 rows/s'], [[15_102.4, 'rows'], '15,100 rows/s'], [[1.234, 'rows'], '1.23 rows/s'], [[0.5, 'rows'], '30 rows/min'],
-  [[0.01, 'rows'], '36 rows/h'], [[38_000_000, 'bytes'], '38 MB/s'], [[0.3, 'bytes'], '0.3 B/s'], [[2, null], '2/s'],
+  [[186.2, 'rows'], '186 rows/s'],
+  [[15_102.4, 'rows'], '15,100 rows/s'],
+  [[1.234, 'rows'], '1.23 rows/s'],
+  [[0.5, 'rows'], '30 rows/min'],
+  [[0.01, 'rows'], '36 rows/h'],
+  [[38_000_000, 'bytes'], '38 MB/s'],
+  [[0.3, 'bytes'], '0.3 B/s'],
+  [[2, null], '2/s'],
 ]);
 
 table('duration', words.duration, [
-  [0, '0 s'], [34.9, '34 s'], [60, '1 min 00 s'], [252, '4 min 12 s'], [3 * 3600 + 5 * 60 + 59, '3 h 05 min'], [2 * 86_400 + 4 * 3600 + 1, '2 d 4 h'], [-5, '0 s'],
+  [0, '0 s'],
+  [34.9, '34 s'],
+  [60, '1 min 00 s'],
+  [252, '4 min 12 s'],
+  [3 * 3600 + 5 * 60 + 59, '3 h 05 min'],
+  [2 * 86_400 + 4 * 3600 + 1, '2 d 4 h'],
+  [-5, '0 s'],
 ]);
 
-table('brief', words.brief, [[0.4, '0.4 s'], [9.9, '9.9 s'], [12, '12 s']]);
+table('brief', words.brief, [
+  [0.4, '0.4 s'],
+  [9.9, '9.9 s'],
+  [12, '12 s'],
+]);
 
 table('clock', (when) => words.clock(when, NOW), [
-  [at(14, 34), '14:34'], [at(2, 10, 0, 23), 'tomorrow 02:10'], [at(13, 58, 0, 21), 'yesterday 13:58'], [at(9, 0, 0, 24), 'Tue 09:00'],
-  [at(9, 0, 0, 28), 'Sat 09:00'], [at(9, 0, 0, 29), '29 Nov 09:00'],
+  [at(14, 34), '14:34'],
+  [at(2, 10, 0, 23), 'tomorrow 02:10'],
+  [at(13, 58, 0, 21), 'yesterday 13:58'],
+  [at(9, 0, 0, 24), 'Tue 09:00'],
+  [at(9, 0, 0, 28), 'Sat 09:00'],
+  [at(9, 0, 0, 29), '29 Nov 09:00'],
 ]);
 
 test('seconds of a clock are shown', () => assert.equal(words.clockSeconds(NOW), '14:31:07'));
 
 const left = (seconds) => words.about(words.step(seconds));
 table('what is left', left, [
-  [14, '10 s'], [15, '20 s'], [50, '50 s'], [51, '1 min'], [90, '1 min'], [91, '2 min'], [180, '3 min'], [600, '10 min'], [601, '10 min'],
-  [1_320, '20 min'], [1_400, '25 min'], [3_600, '1 h 00 min'.replace(' 00 min', '')], [4_700, '1 h 20 min'], [21_600, '6 h'], [30_000, '8 h'],
+  [14, '10 s'],
+  [15, '20 s'],
+  [50, '50 s'],
+  [51, '1 min'],
+  [90, '1 min'],
+  [91, '2 min'],
+  [180, '3 min'],
+  [600, '10 min'],
+  [601, '10 min'],
+  [1_320, '20 min'],
+  [1_400, '25 min'],
+  [3_600, '1 h 00 min'.replace(' 00 min', '')],
+  [4_700, '1 h 20 min'],
+  [21_600, '6 h'],
+  [30_000, '8 h'],
 ]);
 
 test('less than ten seconds have no figure', () => assert.equal(words.step(9.9), 0));
 
 table('range', words.range, [
-  [[70, 190], '1–3 min'], [[150, 200], '3 min'], [[30, 140], '30 s – 2 min'], [[3_000, 5_000], '50 min – 1 h 20 min'], [[30, 45], '30–50 s'],
+  [[70, 190], '1–3 min'],
+  [[150, 200], '3 min'],
+  [[30, 140], '30 s – 2 min'],
+  [[3_000, 5_000], '50 min – 1 h 20 min'],
+  [[30, 45], '30–50 s'],
 ]);
 
 table('what is usual', (low, high) => words.range(low, high, words.usualStep), [
-  [[360, 474], '6–8 min'], [[720, 1_200], '12–20 min'], [[30, 45], '30–45 s'], [[0.2, 3.4], '1–3 s'], [[57, 70], '55 s – 1 min'], [[0, 0], '1 s'],
+  [[360, 474], '6–8 min'],
+  [[720, 1_200], '12–20 min'],
+  [[30, 45], '30–45 s'],
+  [[0.2, 3.4], '1–3 s'],
+  [[57, 70], '55 s – 1 min'],
+  [[0, 0], '1 s'],
 ]);
 
-table('spoken', words.spoken, [[60, '1 minute'], [180, '3 minutes'], [40, '40 seconds'], [7_200, '2 hours']]);
-table('label', words.label, [['orders_written', 'Orders written'], ['ok', 'Ok']]);
-table('size', words.size, [[999, '999 B'], [1_000, '1.0 kB'], [2e15, '2.0 PB'], [5e18, '5,000 PB']]);
+table('spoken', words.spoken, [
+  [60, '1 minute'],
+  [180, '3 minutes'],
+  [40, '40 seconds'],
+  [7_200, '2 hours'],
+]);
+table('label', words.label, [
+  ['orders_written', 'Orders written'],
+  ['ok', 'Ok'],
+]);
+table('size', words.size, [
+  [999, '999 B'],
+  [1_000, '1.0 kB'],
+  [2e15, '2.0 PB'],
+  [5e18, '5,000 PB'],
+]);
