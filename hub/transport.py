@@ -43,7 +43,7 @@ CLOSE_S = 10.0  # a peer that has not answered a close frame by then will not (u
 STOP_S = 2.0  # the same while the hub stops, which has 10 s for everything
 STOP_TASKS_S = 5  # what sessions get to end by themselves when the hub stops
 BACKLOG = 4096  # every viewer of a large hub comes back at once after a restart
-INVALID_DATA, INTERNAL_ERROR = 1007, 1011  # close codes, RFC 6455, 7.4.1
+NO_STATUS, INVALID_DATA, INTERNAL_ERROR = 1005, 1007, 1011  # close codes, RFC 6455, 7.4.1
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 HEADERS_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -593,6 +593,23 @@ class PlainOutlet:
         if was_running and self._runner is not None:
             self._runner.cancel()
 
+    async def close(self, code: int) -> None:
+        """Drop what waits, and close with `code`."""
+        self.abort()
+        with contextlib.suppress(OSError):
+            await self._send({"type": "websocket.close", "code": code})
+
+    def take(self, event: Message) -> bool:
+        """Hand over a message of ASGI's; False when it could not be taken."""
+        text = event.get("text")
+        try:
+            if self.on_message is not None:
+                self.on_message(event["bytes"] if text is None else text)
+        except Exception:
+            log.exception("A message could not be taken; its socket is closed")
+            return False
+        return True
+
     def _close(self) -> None:
         self._closed = True
         self._frames.clear()
@@ -625,10 +642,10 @@ async def hear(outlet: Outlet, receive: Receive) -> int:
             await outlet.readable.wait()
         event = await receive()
         if event["type"] == "websocket.disconnect":
-            return int(event.get("code") or 1005)
-        if event["type"] == "websocket.receive" and outlet.on_message is not None:
-            text = event.get("text")
-            outlet.on_message(event["bytes"] if text is None else text)
+            return int(event.get("code") or NO_STATUS)
+        if isinstance(outlet, PlainOutlet) and event["type"] == "websocket.receive" and not outlet.take(event):
+            await outlet.close(INTERNAL_ERROR)
+            return INTERNAL_ERROR
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -15,7 +15,7 @@ from typing import IO
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 VIEWERS = 1_000
-UPDATES = 20  # a round: 20,000 deliveries each way
+UPDATES = 40  # a round: 40,000 deliveries each way
 ROUNDS = 7
 BUDGET_S = 40
 

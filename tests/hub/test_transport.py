@@ -604,6 +604,24 @@ async def test_a_paused_socket_that_closes_reads_the_answer_to_its_close_frame()
         assert client.close_code == 1000
 
 
+async def test_a_server_stops_beside_a_paused_socket_whose_peer_has_closed() -> None:
+    house = House()
+
+    def take_and_pause(visit: Visit, message: str | bytes) -> None:
+        visit.outlet.pause_reading()
+        visit.messages.put_nowait(message)
+
+    house.take = take_and_pause
+    async with contextlib.AsyncExitStack() as stack:
+        port = await stack.enter_async_context(serving(house))
+        async with upgraded(port) as peer:
+            visit = await soon(house.visits.get())
+            await peer.send(frame(TEXT, b"last") + frame(CLOSE, struct.pack("!H", 1000)))
+            await soon(visit.messages.get())
+            await soon(stack.aclose())
+            assert visit.fast.disconnected
+
+
 async def test_a_taker_that_fails_closes_its_socket_and_no_other(caplog: pytest.LogCaptureFixture) -> None:
     house = House()
 
@@ -868,6 +886,12 @@ async def test_headers_over_the_limit_are_refused() -> None:
         assert b" 204 " not in await peer.read_to_end()
 
 
+async def test_what_is_not_http_is_answered_400() -> None:
+    async with serving(House()) as port, dialled(port) as peer:
+        await peer.send(b"\x16\x03\x01 hello\r\n\r\n")
+        assert b" 400 " in await peer.read_to_end()
+
+
 async def test_headers_within_the_limit_are_taken() -> None:
     async with serving(House()) as port, dialled(port) as peer:
         lines = b"".join(b"X-%d: %s\r\n" % (n, b"x" * 1_000) for n in range(60))
@@ -1018,6 +1042,22 @@ async def test_a_paused_plain_outlet_takes_no_message() -> None:
         assert visit.messages.empty()
         visit.outlet.resume_reading()
         assert await soon(visit.messages.get()) == "two"
+
+
+async def test_a_taker_that_fails_closes_a_plain_socket_too(caplog: pytest.LogCaptureFixture) -> None:
+    house = House()
+
+    def fail(_visit: Visit, _message: str | bytes) -> None:
+        raise ZeroDivisionError
+
+    house.take = fail
+    async with serving_plainly(house) as port, connect(f"ws://127.0.0.1:{port}/ws") as client:
+        visit = await soon(house.visits.get())
+        await client.send("bad")
+        await soon(client.wait_closed())
+        assert client.close_code == 1011
+        assert await soon(visit.code) == 1011
+    assert "ZeroDivisionError" in caplog.text
 
 
 # The server
