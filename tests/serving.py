@@ -25,6 +25,8 @@ class HubProcess:
         modules: whose jobs are served.
         environ: further variables, such as `BARCAST_LEASE_S`.
         port: 0 for any free one.
+
+    It runs in the database's folder, so that modules may be files there.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class HubProcess:
             stdout=subprocess.PIPE,
             stderr=self._log,
             text=True,
+            cwd=db.parent,
             env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **(environ or {})},
         )
         assert self.process.stdout is not None

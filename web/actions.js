@@ -71,7 +71,9 @@ export class Actions extends EventTarget {
   /** @param {SeenJob} job @param {string} verb @param {unknown} error */
   #refused(job, verb, error) {
     const unknown = error instanceof Unanswered;
-    const text = unknown ? 'The hub did not answer. It may or may not have taken it.' : /** @type {Error} */ (error).message;
+    const text = unknown
+      ? 'The hub did not answer. It may or may not have taken it.'
+      : /** @type {Error} */ (error).message;
     this.warn(unknown ? `${NAMES[verb]}: no answer` : `${NAMES[verb]} was not done: ${job.title}`, text);
   }
 

@@ -1,5 +1,5 @@
 /** What a screen reader is told, and what a toast says: news of one's own jobs, not of every tick. */
-import { ended, stateOf } from './story.js';
+import { ended, stateOf } from './states.js';
 import { duration, percent, percentOf } from './words.js';
 
 const APART_MS = 15_000;
@@ -9,7 +9,13 @@ const QUARTERS = [25, 50, 75];
 /** @typedef {import('./elements/toast-stack.js').Toast} Toast */
 
 /** @type {Record<string, string>} */
-const TURNS = { done: 'done', failed: 'failed', cancelled: 'cancelled', stopping: 'stopping, confirmed', requested: 'cancel requested' };
+const TURNS = {
+  done: 'done',
+  failed: 'failed',
+  cancelled: 'cancelled',
+  stopping: 'stopping, confirmed',
+  requested: 'cancel requested',
+};
 
 /** @param {SeenJob} before @param {SeenJob} job @returns {number|undefined} a quarter that was passed */
 function quarter(before, job) {
@@ -29,7 +35,8 @@ export function news(before, job, inFull) {
   if (state !== stateOf(before) && TURNS[state]) return { text: `${job.title}: ${TURNS[state]}`, urgent: true };
   if (!inFull) return null;
   if (state === 'stalled' && stateOf(before) !== 'stalled') return { text: `${job.title}: stalled`, urgent: false };
-  if (job.phase !== before.phase && job.phase !== null) return { text: `Phase ${job.phases[job.phase]?.name ?? ''}`, urgent: false };
+  if (job.phase !== before.phase && job.phase !== null)
+    return { text: `Phase ${job.phases[job.phase]?.name ?? ''}`, urgent: false };
   const mark = quarter(before, job);
   return mark ? { text: `${mark} percent`, urgent: false } : null;
 }
@@ -57,13 +64,31 @@ export const justEnded = (before, job) => before !== undefined && !ended(before)
 /** @param {SeenJob} job @returns {Toast|null} */
 export function endToast(job) {
   const link = { text: 'Open job', href: `/jobs/${encodeURIComponent(job.id)}` };
-  if (job.status === 'succeeded') return { icon: 'done', tone: 'c-ok', title: `${job.title} is done`, text: `${job.message ? `${job.message}, ` : ''}took ${duration(job.elapsed_s)}.`, link };
+  if (job.status === 'succeeded')
+    return {
+      icon: 'done',
+      tone: 'c-ok',
+      title: `${job.title} is done`,
+      text: `${job.message ? `${job.message}, ` : ''}took ${duration(job.elapsed_s)}.`,
+      link,
+    };
   if (job.status !== 'failed') return null;
   const at = job.fraction === null ? '' : ` at ${percent(job.fraction)}`;
-  return { icon: 'failed', tone: 'c-bad', title: `${job.title} failed${at}`, text: job.error?.message ?? '', link, stays: true };
+  return {
+    icon: 'failed',
+    tone: 'c-bad',
+    title: `${job.title} failed${at}`,
+    text: job.error?.message ?? '',
+    link,
+    stays: true,
+  };
 }
 
 /** @param {number} count @returns {Toast} one instead of many, after an absence */
 export const backToast = (count) => ({
-  icon: 'lost', tone: 'c-3', title: 'Back online', text: `${count} ${count === 1 ? 'job' : 'jobs'} finished meanwhile.`, link: { text: 'Show', href: '/?tab=finished' },
+  icon: 'lost',
+  tone: 'c-3',
+  title: 'Back online',
+  text: `${count} ${count === 1 ? 'job' : 'jobs'} finished meanwhile.`,
+  link: { text: 'Show', href: '/?tab=finished' },
 });

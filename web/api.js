@@ -51,7 +51,9 @@ export class Api {
     try {
       return await this.fetch(path, { signal, ...(body && post) });
     } catch {
-      throw signal.aborted ? new Unanswered('The hub did not answer.') : new Unreachable('The hub could not be reached.');
+      throw signal.aborted
+        ? new Unanswered('The hub did not answer.')
+        : new Unreachable('The hub could not be reached.');
     }
   }
 
@@ -130,8 +132,15 @@ export class Api {
 
   /** @returns {Promise<Message[]>} */
   async #pollFeed() {
-    const [summary, active, ended] = await Promise.all([this.summary(), this.#allActive(), this.jobs({ status: ENDED })]);
-    return [{ ...summary, type: 'summary' }, { type: 'snapshot', jobs: [...active, ...ended.jobs].map(asOnFeed), end: true }];
+    const [summary, active, ended] = await Promise.all([
+      this.summary(),
+      this.#allActive(),
+      this.jobs({ status: ENDED }),
+    ]);
+    return [
+      { ...summary, type: 'summary' },
+      { type: 'snapshot', jobs: [...active, ...ended.jobs].map(asOnFeed), end: true },
+    ];
   }
 
   /** @returns {Promise<Job[]>} */
@@ -154,7 +163,10 @@ export class Api {
     const id = topic.slice(4);
     try {
       const [job, log] = await Promise.all([this.job(id), this.log(id, { after, limit: LOG_AT_ONCE })]);
-      return [{ type: 'snapshot', jobs: [job] }, { type: 'log', job: id, entries: log.entries }];
+      return [
+        { type: 'snapshot', jobs: [job] },
+        { type: 'log', job: id, entries: log.entries },
+      ];
     } catch (error) {
       if (error instanceof Refused && error.status === 404) return [{ type: 'error', code: 'not_found', topic }];
       throw error;

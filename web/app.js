@@ -31,7 +31,8 @@ export class App {
     this.connection = connection;
     this.own = own;
     this.shell = shell;
-    const warn = (/** @type {string} */ title, /** @type {string} */ text) => toasts.add({ icon: 'stalled', tone: 'c-warn', title, text, stays: true });
+    const warn = (/** @type {string} */ title, /** @type {string} */ text) =>
+      toasts.add({ icon: 'stalled', tone: 'c-warn', title, text, stays: true });
     this.actions = new Actions({ api, store, popover, warn });
     this.actions.addEventListener('change', () => this.refresh());
   }

@@ -1,5 +1,5 @@
 /** The geometry of a bar: which part of which phase is filled, striped or red. Pure. */
-import { stateOf } from './story.js';
+import { stateOf } from './states.js';
 import { percentOf } from './words.js';
 
 /**
@@ -11,7 +11,16 @@ import { percentOf } from './words.js';
  */
 
 /** @type {Record<string, Bar['look']>} */
-const LOOKS = { stalled: 'warn', paused: 'idle', lost: 'idle', failed: 'idle', cancelled: 'idle', stopping: 'undo', done: 'ok', queued: 'none' };
+const LOOKS = {
+  stalled: 'warn',
+  paused: 'idle',
+  lost: 'idle',
+  failed: 'idle',
+  cancelled: 'idle',
+  stopping: 'undo',
+  done: 'ok',
+  queued: 'none',
+};
 
 /** @param {Job} job @returns {number[]} each phase's share, as they usually take; equal while that is unknown */
 export function weights(job) {

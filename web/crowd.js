@@ -2,7 +2,7 @@
  * Who is in the list of active jobs at this moment: ended jobs linger a little, new ones wait while
  * someone is pointing at a row, so that nothing jumps. Pure, but for what it remembers.
  */
-import { ended } from './story.js';
+import { ended } from './states.js';
 
 const LINGER_MS = 1_500;
 

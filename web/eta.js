@@ -65,7 +65,8 @@ function twoFigures(job, now) {
 }
 
 /** @param {SeenJob} job @param {number} now @returns {boolean} slower than nine of ten, with a poor estimate */
-const overdue = (job, now) => job.typical !== null && elapsed(job, now) > job.typical.p90_s && spread(job) > ONE_FIGURE_BELOW;
+const overdue = (job, now) =>
+  job.typical !== null && elapsed(job, now) > job.typical.p90_s && spread(job) > ONE_FIGURE_BELOW;
 
 /**
  * @param {SeenJob} job  running

@@ -34,7 +34,11 @@ const pick = ({ default: initial, description, title }) => ({
 });
 
 /** @param {string} ref `#/$defs/Mode` @param {Schema} root @returns {Schema} */
-const follow = (ref, root) => ref.replace(/^#\//, '').split('/').reduce((at, key) => at?.[key], root) ?? {};
+const follow = (ref, root) =>
+  ref
+    .replace(/^#\//, '')
+    .split('/')
+    .reduce((at, key) => at?.[key], root) ?? {};
 
 /** @param {Schema} schema @returns {string} */
 function typeOf(schema) {
@@ -57,7 +61,9 @@ function controlOf(schema) {
 /** @param {Schema} root  of the kind's parameters @returns {Field[]} in their order */
 export function fieldsOf(root) {
   const whole = plain(root, root);
-  return Object.entries(whole.properties ?? {}).map(([name, given]) => fieldOf(name, plain(given, root), whole.required ?? []));
+  return Object.entries(whole.properties ?? {}).map(([name, given]) =>
+    fieldOf(name, plain(given, root), whole.required ?? []),
+  );
 }
 
 /** @param {string} name @param {Schema} schema @param {string[]} required @returns {Field} */
@@ -89,14 +95,17 @@ function bounds({ schema }) {
   const low = schema.minimum ?? schema.exclusiveMinimum;
   const high = schema.maximum ?? schema.exclusiveMaximum;
   if (low !== undefined && high !== undefined) return `Must be ${number(low)} to ${number(high)}.`;
-  if (low !== undefined) return `Must be ${schema.minimum === undefined ? 'more than ' : ''}${number(low)}${schema.minimum === undefined ? '' : ' or more'}.`;
+  if (low !== undefined)
+    return `Must be ${schema.minimum === undefined ? 'more than ' : ''}${number(low)}${schema.minimum === undefined ? '' : ' or more'}.`;
   return high === undefined ? 'Must be a number.' : `Must be ${number(high)} or less.`;
 }
 
 /** @param {Schema} schema @param {number} value */
 const inBounds = (schema, value) =>
-  value >= (schema.minimum ?? -Infinity) && value <= (schema.maximum ?? Infinity)
-  && value > (schema.exclusiveMinimum ?? -Infinity) && value < (schema.exclusiveMaximum ?? Infinity);
+  value >= (schema.minimum ?? -Infinity) &&
+  value <= (schema.maximum ?? Infinity) &&
+  value > (schema.exclusiveMinimum ?? -Infinity) &&
+  value < (schema.exclusiveMaximum ?? Infinity);
 
 /** @param {Field} field @param {string} text @returns {number} */
 function toNumber(field, text) {
@@ -108,18 +117,25 @@ function toNumber(field, text) {
 
 /** @param {Field} field @param {string} text @returns {unknown[]} */
 function toList({ schema }, text) {
-  const parts = text.split(',').map((part) => part.trim()).filter(Boolean);
+  const parts = text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean);
   if (typeOf(schema.items ?? {}) === 'string') return parts;
   const values = parts.map(Number);
-  if (values.some((value) => !Number.isFinite(value))) throw new Unacceptable('Must be numbers, separated with commas.');
+  if (values.some((value) => !Number.isFinite(value)))
+    throw new Unacceptable('Must be numbers, separated with commas.');
   return values;
 }
 
 /** @param {Field} field @param {string} text @returns {string} */
 function toText({ schema, label: name }, text) {
-  if (schema.maxLength !== undefined && text.length > schema.maxLength) throw new Unacceptable(`Must be ${number(schema.maxLength)} characters or fewer.`);
-  if (schema.minLength && text.length < schema.minLength) throw new Unacceptable(`Must be ${number(schema.minLength)} characters or more.`);
-  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text)) throw new Unacceptable(`${name} must match ${schema.pattern}`);
+  if (schema.maxLength !== undefined && text.length > schema.maxLength)
+    throw new Unacceptable(`Must be ${number(schema.maxLength)} characters or fewer.`);
+  if (schema.minLength && text.length < schema.minLength)
+    throw new Unacceptable(`Must be ${number(schema.minLength)} characters or more.`);
+  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text))
+    throw new Unacceptable(`${name} must match ${schema.pattern}`);
   return text;
 }
 

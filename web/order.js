@@ -1,5 +1,5 @@
 /** Which jobs a list shows, and in which order. Pure, but for the places that it remembers. */
-import { ended, stateOf } from './story.js';
+import { ended, stateOf } from './states.js';
 
 const RECENT_MS = 86_400_000;
 
@@ -11,7 +11,11 @@ const RECENT_MS = 86_400_000;
 /** @param {URLSearchParams} query @returns {Wish} */
 export function wishOf(query) {
   const tab = query.get('tab');
-  return { tab: tab === 'finished' || tab === 'all' ? tab : 'active', status: query.get('status') ?? '', q: query.get('q') ?? '' };
+  return {
+    tab: tab === 'finished' || tab === 'all' ? tab : 'active',
+    status: query.get('status') ?? '',
+    q: query.get('q') ?? '',
+  };
 }
 
 /** @param {Wish} wish @returns {string} the address of it */
@@ -78,10 +82,13 @@ export class Places {
 
 /** @param {SeenJob} a @param {SeenJob} b */
 const queueOrder = (a, b) =>
-  (a.queue_position ?? Infinity) - (b.queue_position ?? Infinity) || a.created_at - b.created_at || (a.id < b.id ? -1 : 1);
+  (a.queue_position ?? Infinity) - (b.queue_position ?? Infinity) ||
+  a.created_at - b.created_at ||
+  (a.id < b.id ? -1 : 1);
 
 /** Last ended first. @param {SeenJob[]} jobs */
-export const byEnd = (jobs) => [...jobs].sort((a, b) => (b.finished_at ?? 0) - (a.finished_at ?? 0) || (a.id < b.id ? 1 : -1));
+export const byEnd = (jobs) =>
+  [...jobs].sort((a, b) => (b.finished_at ?? 0) - (a.finished_at ?? 0) || (a.id < b.id ? 1 : -1));
 
 /** @param {SeenJob} job @param {number} now @returns {boolean} ended within a day */
 export const isRecent = (job, now) => ended(job) && now - (job.finished_at ?? 0) < RECENT_MS;

@@ -33,7 +33,11 @@ function connect(api) {
   const url = new URL('/ws', location.href);
   url.protocol = url.protocol.replace('http', 'ws');
   const ask = globalThis.fetch.bind(globalThis);
-  const ladder = [socketRung({ url: url.href, WebSocket }), streamRung({ source: api, fetch: ask }), pollingRung({ source: api, clock })];
+  const ladder = [
+    socketRung({ url: url.href, WebSocket }),
+    streamRung({ source: api, fetch: ask }),
+    pollingRung({ source: api, clock }),
+  ];
   return new Connection({ ladder, probe: () => api.probe(), clock, random: Math.random });
 }
 
@@ -56,8 +60,19 @@ class Page {
     this.store = new Store(clock.now);
     this.connection = connect(api);
     this.own = new OwnJobs(localStorage);
-    this.app = new App({ store: this.store, api, connection: this.connection, own: this.own, popover: this.#popover, toasts: this.#toasts, shell: this });
-    this.painter = new Painter(() => this.#paint(), { requestAnimationFrame: (call) => requestAnimationFrame(call), setInterval: (call, ms) => setInterval(call, ms) });
+    this.app = new App({
+      store: this.store,
+      api,
+      connection: this.connection,
+      own: this.own,
+      popover: this.#popover,
+      toasts: this.#toasts,
+      shell: this,
+    });
+    this.painter = new Painter(() => this.#paint(), {
+      requestAnimationFrame: (call) => requestAnimationFrame(call),
+      setInterval: (call, ms) => setInterval(call, ms),
+    });
     for (const element of [this.#pill, this.#banner, this.#popover, this.#dialog]) element.app = this.app;
     this.#main.before(h('div', { class: 'wrap access' }, this.#access));
   }
@@ -92,7 +107,8 @@ class Page {
   /** @param {import('./wire.js').Message} message */
   #hear(message) {
     this.store.take(message);
-    for (const id of this.store.state.holes) this.connection.refresh(this.store.state.feed.has(id) || !this.#isOpen(id) ? 'jobs' : `job:${id}`);
+    for (const id of this.store.state.holes)
+      this.connection.refresh(this.store.state.feed.has(id) || !this.#isOpen(id) ? 'jobs' : `job:${id}`);
   }
 
   /** @param {string} id @returns {boolean} its page is open */
@@ -234,7 +250,11 @@ class Page {
     const refused = name === 'stopped';
     show(this.#main, !refused);
     show(this.#access, refused);
-    if (refused) this.#access.tell(access(reason, this.store.state.complete ? (lost_ms ?? 0) + this.store.state.ahead_ms : null), this.#again());
+    if (refused)
+      this.#access.tell(
+        access(reason, this.store.state.complete ? (lost_ms ?? 0) + this.store.state.ahead_ms : null),
+        this.#again(),
+      );
   }
 
   #again() {

@@ -2,9 +2,8 @@
  * The page's connection to the hub: it comes back by itself, with full jitter, over the first
  * transport that works. It knows topics, not jobs; time, chance and transports are handed in.
  */
+import { jitter_ms } from './jitter.js';
 
-const FIRST_DELAY_MS = 250;
-const LONGEST_DELAY_MS = 20_000;
 const SILENCE_MS = 25_000; // the hub says `beat` after 10 s
 const OPENING_MS = 10_000; // from the attempt to `welcome`
 const ANSWER_MS = 3_000; // to a ping that asks whether anyone is still there
@@ -33,13 +32,6 @@ const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 
  * @property {number|null} retry_ms  when the next attempt is due
  * @property {string|null} reason  why it stopped
  */
-
-/**
- * Full jitter: anything between nothing and the bound, which doubles from 0.25 s to 20 s.
- * @param {number} attempt  failures in a row so far
- * @param {() => number} random  0 to 1
- */
-export const jitter_ms = (attempt, random) => random() * Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
 
 /** Dispatches `message` (detail: the hub's message) and `state` (detail: the link before). */
 export class Connection extends EventTarget {
@@ -92,7 +84,13 @@ export class Connection extends EventTarget {
   /** Ends for good. @param {string} reason */
   stop(reason) {
     this.#drop();
-    this.#become({ name: 'stopped', reason, lost_ms: this.#state.lost_ms ?? this.clock.now(), live_ms: null, retry_ms: null });
+    this.#become({
+      name: 'stopped',
+      reason,
+      lost_ms: this.#state.lost_ms ?? this.clock.now(),
+      live_ms: null,
+      retry_ms: null,
+    });
   }
 
   /** An attempt now, where one is being waited for; never before the time that the hub named. */
@@ -258,7 +256,8 @@ export class Connection extends EventTarget {
     /** @type {Sink|null} */
     let adopted = null;
     this.#trial = this.#climb(0, {
-      message: (message) => (adopted ? adopted.message(message) : message.type === 'welcome' && (adopted = this.#adopt(message))),
+      message: (message) =>
+        adopted ? adopted.message(message) : message.type === 'welcome' && (adopted = this.#adopt(message)),
       alive: () => adopted?.alive(),
       closed: (end) => adopted?.closed(end),
     });

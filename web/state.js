@@ -7,7 +7,8 @@ import { addEntries, addNote, emptyStory } from './log.js';
 /**
  * @typedef {import('./wire.js').Job} Job
  * @typedef {import('./wire.js').Message} Message
- * @typedef {Job & {epoch: string|null, seen_at: number}} SeenJob  with where it came from, and when (hub's clock)
+ * @typedef {Job & {epoch: string|null, seen_at: number, whole_seq: number}} SeenJob  with where it came from, when
+ *   (hub's clock), and the last `seq` at which what the feed leaves out was told, too (0: never)
  *
  * @typedef {object} State
  * @property {string|null} epoch  of the hub's run; `seq` compares only inside one
@@ -57,12 +58,18 @@ function without(set, value) {
   return rest;
 }
 
-/** @param {SeenJob} known @param {Job} job @returns {Job} `job`, with what the feed's form lacks */
+/**
+ * @param {SeenJob|undefined} known
+ * @param {Job} job
+ * @returns {Job & {whole_seq: number}} `job`, with what was known and the feed's form lacks
+ */
 function keepWhole(known, job) {
-  if (isWhole(job) || !isWhole(known)) return job;
-  const kept = /** @type {Job} */ ({ ...job, params: known.params });
-  if (known.attempt === job.attempt) for (const name of ROOM_ONLY) Object.assign(kept, { [name]: known[name] });
-  return kept;
+  if (isWhole(job)) return { ...job, whole_seq: job.seq };
+  if (!known || !isWhole(known)) return { ...job, whole_seq: 0 };
+  const kept = { ...job, params: known.params, whole_seq: 0 };
+  if (known.attempt !== job.attempt) return kept;
+  for (const name of ROOM_ONLY) Object.assign(kept, { [name]: known[name] });
+  return { ...kept, whole_seq: known.whole_seq };
 }
 
 /** @param {State} state @param {SeenJob|undefined} known @param {{seq: number}} job */
@@ -73,7 +80,7 @@ function takeSnapshotJob(state, job, now) {
   const known = state.jobs.get(job.id);
   const seen = isOlder(state, known, job)
     ? /** @type {SeenJob} */ (known)
-    : { ...(known ? keepWhole(known, job) : job), epoch: state.epoch, seen_at: now };
+    : { ...keepWhole(known, job), epoch: state.epoch, seen_at: now };
   const feed = isWhole(job) ? state.feed : new Set(state.feed).add(job.id);
   return { ...state, feed, jobs: withJob(state.jobs, seen), holes: without(state.holes, job.id) };
 }
@@ -102,27 +109,41 @@ function snapshot(state, message, now) {
 /** Jobs that ended long ago, asked for by request: not the feed's, and no news of those that are. @param {State} state @param {Message} message @param {number} now @returns {State} */
 function older(state, message, now) {
   const jobs = new Map(state.jobs);
-  for (const job of message.jobs) if (!jobs.has(job.id)) jobs.set(job.id, { ...job, epoch: null, seen_at: now });
+  for (const job of message.jobs)
+    if (!jobs.has(job.id)) jobs.set(job.id, { ...job, epoch: null, seen_at: now, whole_seq: 0 });
   return { ...state, jobs };
 }
 
 /** A job that this page started: the feed will say so, too, but the row is wanted now. @param {State} state @param {Message} message @param {number} now @returns {State} */
 function started(state, { job }, now) {
   const next = snapshot(state, { type: 'snapshot', jobs: [job] }, now);
-  return { ...next, feed: new Set(next.feed).add(job.id), arriving: next.arriving && new Set(next.arriving).add(job.id) };
+  return {
+    ...next,
+    feed: new Set(next.feed).add(job.id),
+    arriving: next.arriving && new Set(next.arriving).add(job.id),
+  };
 }
 
 /** @param {State} state @param {SeenJob} known @param {Job & {from: number}} change */
 const skipsSomething = (state, known, change) =>
   known.epoch !== state.epoch || change.from > known.seq + 1 || change.attempt !== known.attempt;
 
+/** @param {object} change @returns {boolean} told to the job's own room, not to the feed, which leaves out the result */
+const fromRoom = (change) => 'result' in change;
+
+/** The feed may say first what the room then says with the result. @param {State} state @param {SeenJob} known @param {Job} change */
+const isOld = (state, known, change) =>
+  known.epoch === state.epoch &&
+  (change.seq < known.seq || (change.seq === known.seq && !(fromRoom(change) && known.whole_seq < change.seq)));
+
 /** @param {State} state @param {Job & {from: number}} change @param {number} now @returns {State} */
 function updateJob(state, change, now) {
   const known = state.jobs.get(change.id);
   if (!known) return { ...state, holes: new Set(state.holes).add(change.id) };
-  if (known.epoch === state.epoch && change.seq <= known.seq) return state;
+  if (isOld(state, known, change)) return state;
   const { from, ...moving } = change;
-  const job = { ...known, ...moving, epoch: state.epoch, seen_at: now };
+  const whole_seq = fromRoom(change) ? change.seq : known.whole_seq;
+  const job = { ...known, ...moving, whole_seq, epoch: state.epoch, seen_at: now };
   const holes = skipsSomething(state, known, change) ? new Set(state.holes).add(job.id) : state.holes;
   return { ...state, holes, jobs: withJob(state.jobs, job) };
 }
@@ -170,7 +191,12 @@ function refused(state, message) {
 }
 
 /** @param {State} state @param {Message} message @returns {State} a new run of the hub, or the same again */
-const welcome = (state, message) => ({ ...state, epoch: message.epoch, may: message.may ?? state.may, holes: new Set() });
+const welcome = (state, message) => ({
+  ...state,
+  epoch: message.epoch,
+  may: message.may ?? state.may,
+  holes: new Set(),
+});
 
 /** @type {Record<string, (state: State, message: Message, now: number) => State>} */
 const REDUCERS = {
@@ -210,6 +236,6 @@ export function reduce(state, message, received_ms) {
 /** @param {State} state @param {string} id @returns {import('./wire.js').Since} the last things seen of a job */
 export const since = (state, id) => ({
   epoch: state.jobs.get(id)?.epoch ?? null,
-  seq: state.jobs.get(id)?.seq ?? 0,
+  seq: state.jobs.get(id)?.whole_seq ?? 0,
   log: state.stories.get(id)?.last ?? 0,
 });

@@ -15,12 +15,15 @@ export const isOffline = (link, now_ms, online) =>
 
 /** @param {Link} link @returns {Pill} */
 const present = (link) =>
-  link.transport === 'polling' ? { look: 'poll', text: 'Polling every 5 s', act: '' } : { look: 'live', text: 'Live', act: '' };
+  link.transport === 'polling'
+    ? { look: 'poll', text: 'Polling every 5 s', act: '' }
+    : { look: 'live', text: 'Live', act: '' };
 
 /** @param {Link} link @param {number} now_ms @param {boolean} online @returns {Pill} */
 export function pill(link, now_ms, online) {
   const quiet = link.lost_ms === null || now_ms - link.lost_ms < SILENT_MS;
-  if (link.name === 'idle' || (link.name === 'connecting' && link.lost_ms === null)) return { look: 'wait', text: 'Connecting', act: '' };
+  if (link.name === 'idle' || (link.name === 'connecting' && link.lost_ms === null))
+    return { look: 'wait', text: 'Connecting', act: '' };
   if (link.name === 'stopped') return { look: 'off', text: 'Offline', act: '' };
   if (link.name === 'catching' && !quiet) return { look: 'wait', text: 'Catching up', act: '' };
   if (isOffline(link, now_ms, online)) return { look: 'off', text: 'Offline', act: 'Retry now' };
@@ -42,7 +45,9 @@ export const banner = (lost_at) => ({
 /** @param {string|null} reason  why the connection stopped @param {number|null} lost_at @returns {{title: string, text: string, icon: string}} */
 export function access(reason, lost_at) {
   const since = lost_at === null ? '' : `Your session ended at ${clockSeconds(lost_at)}. `;
-  if (reason === 'forbidden') return { title: 'You may not see these jobs', text: 'Ask whoever runs this hub for access.', icon: 'key' };
-  if (reason === 'malformed') return { title: 'This page does not fit the hub', text: 'One of them is newer. Reload the page.', icon: 'plug' };
+  if (reason === 'forbidden')
+    return { title: 'You may not see these jobs', text: 'Ask whoever runs this hub for access.', icon: 'key' };
+  if (reason === 'malformed')
+    return { title: 'This page does not fit the hub', text: 'One of them is newer. Reload the page.', icon: 'plug' };
   return { title: 'Sign in to see jobs', text: `${since}Jobs keep running without you.`, icon: 'key' };
 }

@@ -3,7 +3,22 @@
  * Pure. Sentence case, no number that is not yet trustworthy.
  */
 import { elapsed, elapsedText, estimate, lastKnown, usually } from './eta.js';
-import { about, brief, clock, clockSeconds, counts, duration, number, percent, rate, secondsBetween, spoken, step, usualStep } from './words.js';
+import { currentPhase, ended, stateOf } from './states.js';
+import {
+  about,
+  brief,
+  clock,
+  clockSeconds,
+  counts,
+  duration,
+  number,
+  percent,
+  rate,
+  secondsBetween,
+  spoken,
+  step,
+  usualStep,
+} from './words.js';
 
 const QUIET_S = 15; // no sign of life for so long: the worker does not answer
 const RATE_AFTER_S = 3;
@@ -13,7 +28,7 @@ const EYES_FROM = 2;
 
 /**
  * @typedef {import('./state.js').SeenJob} SeenJob
- * @typedef {'queued'|'running'|'stalled'|'paused'|'requested'|'stopping'|'lost'|'failed'|'done'|'cancelled'} RowState
+ * @typedef {import('./states.js').RowState} RowState
  * @typedef {{text: string, tone?: string}} Bit
  * @typedef {{verb: 'cancel'|'force'|'retry'|'resume'|'result'|'none', text: string, enabled: boolean}} Action
  * @typedef {{head: Bit, step: string, message: string, under: Bit[], when: Bit, whenMore: string[],
@@ -25,26 +40,6 @@ const EYES_FROM = 2;
  * @property {boolean} control  whether this viewer may act
  */
 
-/** @type {Record<string, RowState>} */
-const PLAIN = { queued: 'queued', running: 'running', paused: 'paused', lost: 'lost', succeeded: 'done', failed: 'failed', cancelled: 'cancelled' };
-
-/** The names under which a state's icon is read out. @type {Record<RowState, string>} */
-export const STATE_NAMES = {
-  queued: 'Queued', running: 'Running', stalled: 'Stalled', paused: 'Paused', requested: 'Cancel requested',
-  stopping: 'Stopping', lost: 'Waiting to retry', failed: 'Failed', done: 'Done', cancelled: 'Cancelled',
-};
-
-/** @param {import('./wire.js').Job} job @returns {RowState} the one that wins where several apply */
-export function stateOf(job) {
-  if (job.status === 'cancelling') return job.cancel?.acknowledged_at || job.cancel?.forced_at ? 'stopping' : 'requested';
-  if (job.status === 'queued' && job.retry_at !== null) return 'lost';
-  if (job.status === 'running' && job.stalled) return 'stalled';
-  return PLAIN[job.status] ?? 'queued';
-}
-
-/** @param {import('./wire.js').Job} job @returns {boolean} no further attempt follows by itself */
-export const ended = (job) => ['succeeded', 'failed', 'cancelled'].includes(job.status);
-
 /** @param {string|null|undefined} name @param {string} [before] @returns {string} ` by Ada`, or nothing */
 const by = (name, before = 'by ') => (name ? `${before}${name}` : '');
 
@@ -54,11 +49,9 @@ const join = (parts, between = ' ') => parts.filter(Boolean).join(between);
 /** @param {SeenJob} job */
 const worker = (job) => job.worker ?? 'the worker';
 
-/** @param {SeenJob} job @returns {import('./wire.js').Phase|null} */
-export const currentPhase = (job) => (job.phase === null ? null : (job.phases[job.phase] ?? null));
-
 /** @param {SeenJob} job */
-const countsText = (job) => (job.done === null || (!job.done && !job.total) ? '' : counts(job.done, job.total, job.unit));
+const countsText = (job) =>
+  job.done === null || (!job.done && !job.total) ? '' : counts(job.done, job.total, job.unit);
 
 /** @param {SeenJob} job @param {Setting} setting @returns {string} hidden until it can be trusted */
 function rateText(job, { now }) {
@@ -91,13 +84,17 @@ function stopping(job, { now, kind }) {
 /** @param {SeenJob} job @returns {string} `worker-02 confirmed in 0.4 s` */
 function confirmed(job) {
   const { acknowledged_at, requested_at, forced_at } = job.cancel ?? {};
-  if (acknowledged_at && requested_at) return `${worker(job)} confirmed in ${brief(secondsBetween(requested_at, acknowledged_at))}`;
+  if (acknowledged_at && requested_at)
+    return `${worker(job)} confirmed in ${brief(secondsBetween(requested_at, acknowledged_at))}`;
   return forced_at ? `forced at ${clockSeconds(forced_at)}` : '';
 }
 
 /** @param {SeenJob} job @returns {Bit[]} */
 const cancelBits = (job) =>
-  bitsOf(join(['Cancel asked', by(job.cancel?.by), `at ${clockSeconds(job.cancel?.requested_at ?? 0)}`]), confirmed(job));
+  bitsOf(
+    join(['Cancel asked', by(job.cancel?.by), `at ${clockSeconds(job.cancel?.requested_at ?? 0)}`]),
+    confirmed(job),
+  );
 
 /** @param {Action['verb']} verb @param {string} text @param {boolean} [enabled] @returns {Action} */
 const action = (verb, text, enabled = true) => ({ verb, text, enabled });
@@ -122,18 +119,28 @@ const TELL = {
       head: { text: currentPhase(job)?.name ?? 'Running' },
       step: job.phases.length > 1 && job.phase !== null ? `${job.phase + 1} of ${job.phases.length}` : '',
       message: job.message ?? '',
-      under: bitsOf(countsText(job), rateText(job, setting), job.done !== null && job.total === null && 'total unknown', ...errorBits(job)),
+      under: bitsOf(
+        countsText(job),
+        rateText(job, setting),
+        job.done !== null && job.total === null && 'total unknown',
+        ...errorBits(job),
+      ),
       when: { text: main },
       left_s: setting.lost_at === null ? known.left_s : null,
       whenMore: [sub, elapsedText(job, setting.now)].filter(Boolean),
     };
   },
   stalled: (job, { now }) => ({
-    head: { text: `No update for ${duration(secondsBetween(job.advanced_at ?? job.started_at ?? now, now))}`, tone: 'c-warn' },
+    head: {
+      text: `No update for ${duration(secondsBetween(job.advanced_at ?? job.started_at ?? now, now))}`,
+      tone: 'c-warn',
+    },
     message: stalledText(job, now),
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: 'no estimate', tone: 'c-2' },
-    whenMore: [job.advanced_at ? `last update ${clockSeconds(job.advanced_at)}` : '', elapsedText(job, now)].filter(Boolean),
+    whenMore: [job.advanced_at ? `last update ${clockSeconds(job.advanced_at)}` : '', elapsedText(job, now)].filter(
+      Boolean,
+    ),
   }),
   paused: (job, { now }) => ({
     head: { text: 'Paused' },
@@ -145,7 +152,9 @@ const TELL = {
   }),
   requested: (job, setting) => ({
     head: { text: 'Cancel requested' },
-    message: job.cancel?.delivered_at ? `${worker(job)} has it, and finishes what it is doing` : `Waiting for ${worker(job)} to confirm`,
+    message: job.cancel?.delivered_at
+      ? `${worker(job)} has it, and finishes what it is doing`
+      : `Waiting for ${worker(job)} to confirm`,
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: `asked ${duration(stopping(job, setting).total_s)} ago` },
     action: forceOr(job, setting, 'Requested'),
@@ -172,14 +181,23 @@ const TELL = {
   failed: (job, setting) => ({
     head: { text: 'Failed', tone: 'c-bad' },
     message: job.error ? firstLine(`${job.error.type}: ${job.error.message}`) : (job.message ?? ''),
-    under: bitsOf(countsText(job), ...errorBits(job), setting.kind ? resumes(job, 'Retry resumes') || 'Retry starts from the beginning' : null),
+    under: bitsOf(
+      countsText(job),
+      ...errorBits(job),
+      setting.kind ? resumes(job, 'Retry resumes') || 'Retry starts from the beginning' : null,
+    ),
     when: { text: endText(job, setting.now) },
     whenMore: [`failed after ${duration(job.elapsed_s)}`],
     action: setting.kind ? action('retry', 'Retry') : NOTHING,
   }),
   done: (job, { now }) => ({
     head: { text: job.cancel ? 'Done before it could stop' : 'Done' },
-    message: job.message || join([countsText({ ...job, done: job.total ?? job.done, total: null }), ...errorBits(job).map((bit) => bit.text)], ', '),
+    message:
+      job.message ||
+      join(
+        [countsText({ ...job, done: job.total ?? job.done, total: null }), ...errorBits(job).map((bit) => bit.text)],
+        ', ',
+      ),
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: endText(job, now) },
     whenMore: [`took ${duration(job.elapsed_s)}`],
@@ -213,7 +231,10 @@ function queueText(job) {
 function stalledText(job, now) {
   const answers = job.heard_at !== null && secondsBetween(job.heard_at, now) < QUIET_S;
   if (!answers) return `${worker(job)} does not answer`;
-  return join([`last: ${join([currentPhase(job)?.name, job.message], ', ') || 'started'}`, 'worker still answers'], ', ');
+  return join(
+    [`last: ${join([currentPhase(job)?.name, job.message], ', ') || 'started'}`, 'worker still answers'],
+    ', ',
+  );
 }
 
 /** @param {SeenJob} job @param {number} now */
@@ -226,7 +247,9 @@ function retryText(job, now) {
 /** @param {SeenJob} job */
 function cancelledText(job) {
   const at = job.fraction ? `at ${percent(job.fraction)}` : '';
-  const how = { forced: 'stopped by force', assumed: 'its worker was lost', acknowledged: '' }[job.cancel?.how ?? 'acknowledged'];
+  const how = { forced: 'stopped by force', assumed: 'its worker was lost', acknowledged: '' }[
+    job.cancel?.how ?? 'acknowledged'
+  ];
   const who = job.cancel ? join([by(job.cancel.by), at]) : join(['by the work itself', at]);
   return join([who, how, job.message], ', ');
 }
@@ -238,7 +261,16 @@ const forceOr = (job, setting, text) =>
 /** @param {SeenJob} job @param {Setting} setting @returns {Story} */
 export function tell(job, setting) {
   const part = TELL[stateOf(job)](job, setting);
-  const story = { step: '', message: '', under: [], when: { text: '' }, whenMore: [], left_s: null, action: CANCEL, ...part };
+  const story = {
+    step: '',
+    message: '',
+    under: [],
+    when: { text: '' },
+    whenMore: [],
+    left_s: null,
+    action: CANCEL,
+    ...part,
+  };
   const mute = !setting.control && story.action.verb !== 'result';
   return mute ? { ...story, action: NOTHING } : story;
 }
@@ -249,7 +281,10 @@ export function meta(job) {
   const silent = state === 'queued' ? 'no worker yet' : `attempt ${job.attempt} of ${job.max_attempts}`;
   const tries = state === 'queued' || (state === 'failed' && job.attempt > 1);
   const named = job.worker && !ended(job) && (state === 'lost' ? `${job.worker} lost` : job.worker);
-  return { texts: bitsOf(job.kind, (tries && silent) || named || null), eyes: job.viewers >= EYES_FROM ? job.viewers : null };
+  return {
+    texts: bitsOf(job.kind, (tries && silent) || named || null),
+    eyes: job.viewers >= EYES_FROM ? job.viewers : null,
+  };
 }
 
 /** Spelled out for a screen reader. @param {SeenJob} job @param {Story} story @param {number} now */

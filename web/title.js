@@ -1,5 +1,5 @@
 /** The words in the browser's tab. Pure. */
-import { ended, stateOf, STATE_NAMES } from './story.js';
+import { ended, stateOf, STATE_NAMES } from './states.js';
 import { percent } from './words.js';
 
 const NAME = 'Barcast';

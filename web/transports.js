@@ -127,7 +127,8 @@ class OneTopicTransport {
   }
 
   subscribed() {
-    for (const topic of this.#topics.keys()) this.sink.message({ type: 'subscribed', topic, recovered: false, log_gap: null });
+    for (const topic of this.#topics.keys())
+      this.sink.message({ type: 'subscribed', topic, recovered: false, log_gap: null });
   }
 
   /** @returns {any} */

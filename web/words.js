@@ -22,7 +22,12 @@ const formats = {
   loose: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
   percent: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }),
   minutes: new Intl.DateTimeFormat(calendar, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
-  seconds: new Intl.DateTimeFormat(calendar, { hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' }),
+  seconds: new Intl.DateTimeFormat(calendar, {
+    hour: '2-digit',
+    minute: '2-digit',
+    second: '2-digit',
+    hourCycle: 'h23',
+  }),
   weekday: new Intl.DateTimeFormat(calendar, { weekday: 'short' }),
   date: new Intl.DateTimeFormat(calendar, { day: 'numeric', month: 'short' }),
   day: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
@@ -77,8 +82,7 @@ function byteCounts(done, total) {
 }
 
 /** @param {number} value @param {number} largest  which decides whether all digits are shown */
-const figure = (value, largest) =>
-  (largest < FULL_DIGITS_BELOW ? formats.integer : formats.compact).format(value);
+const figure = (value, largest) => (largest < FULL_DIGITS_BELOW ? formats.integer : formats.compact).format(value);
 
 /** @param {string|null|undefined} unit */
 const suffix = (unit) => (unit ? `${NBSP}${unit}` : '');
@@ -226,7 +230,9 @@ export const secondsBetween = (since_ms, at_ms) => Math.max(0, (at_ms - since_ms
 export function spoken(stepped) {
   const unit = stepped < 60 ? 'second' : stepped < 3600 ? 'minute' : 'hour';
   const value = stepped / STEP_SYMBOLS[unit === 'second' ? 's' : unit === 'minute' ? 'min' : 'h'];
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(value);
+  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(
+    value,
+  );
 }
 
 /** @param {string} text @returns {string} with its first letter large */

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.hub.served import PREFIX, begin, ended, line_where, run, served
+from tests.hub.served import PREFIX, begin, ended, line_where, run, served, stop
 
 TERM_S = 10.0
 
@@ -46,7 +46,7 @@ def test_sigterm_lets_a_child_go_on_to_the_next_hub_on_the_same_database(tmp_pat
         job = hub.start("wait")
         hub.await_entry(job, "Waiting")
         worker = hub.json("jobs")["jobs"][0]["worker"]
-        assert hub.end(signal.SIGTERM)[0] == 0
+        assert hub.end(signal.SIGTERM) == (0, "", "")
     with served(tmp_path) as hub:
         assert hub.json("jobs")["jobs"][0]["attempt"] == 1
         (tmp_path / "go-on").touch()
@@ -217,8 +217,7 @@ def demo_jobs(folder: Path, *arguments: str, **env: str) -> list[str]:
         code, out, _ = run(folder, "jobs", "--json", BARCAST_URL=url)
         assert code == 0
     finally:
-        process.send_signal(signal.SIGINT)
-        process.send_signal(signal.SIGINT)
+        stop(process)
         assert ended(process)[0] == 0
     return sorted(job["kind"] for job in json.loads(out)["jobs"])
 

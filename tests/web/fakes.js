@@ -152,6 +152,7 @@ export const job = (change = {}) => ({
   elapsed_s: 252,
   epoch: 'e1',
   seen_at: NOW,
+  whole_seq: 0,
   ...change,
 });
 

@@ -5,7 +5,7 @@ import { job as seen } from './fakes.js';
 
 const T = 5_000_000;
 const wire = (change = {}) => {
-  const { epoch, seen_at, ...job } = seen(change);
+  const { epoch, seen_at, whole_seq, ...job } = seen(change);
   return job;
 };
 const whole = (change = {}) => ({ ...wire(change), params: { path: '/data' }, result: null, attempts: [] });
@@ -237,4 +237,24 @@ test('reducing leaves the state before as it was', () => {
   const copy = structuredClone(before);
   play([update(2), { type: 'gone', job: 'j1', reason: 'deleted' }, ...feed()], before);
   assert.deepEqual(before, copy);
+});
+
+const roomUpdate = (seq, result) => ({
+  type: 'update',
+  at: T,
+  jobs: [{ ...wire({ seq, done: seq * 10 }), from: seq, result }],
+});
+
+test('a result is kept when the feed said first that the job is done', () => {
+  const state = play([welcome, { type: 'snapshot', jobs: [whole()] }, update(2), roomUpdate(2, { rows: 7 })]);
+  assert.deepEqual(shown(state).result, { rows: 7 });
+  assert.equal(reduce(state, { ...roomUpdate(2, null), at: undefined }, T), state);
+});
+
+test('a page asks for a whole job again when only the feed told of it since', () => {
+  const known = play([welcome, { type: 'snapshot', jobs: [whole({ seq: 4 })] }]);
+  assert.equal(since(known, 'j1').seq, 4);
+  assert.equal(since(play([update(5)], known), 'j1').seq, 4);
+  assert.equal(since(play([update(5), roomUpdate(5, null)], known), 'j1').seq, 5);
+  assert.equal(since(play([welcome, ...feed(wire({ seq: 9 }))]), 'j1').seq, 0);
 });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -121,6 +122,20 @@ def resume(job: Job) -> object:
 @job("too-much")
 def too_much(job: Job) -> str:
     return "x" * 70_000
+
+
+@job("fork")
+def fork(job: Job) -> str:
+    """A pool of forked processes, which ends its workers by SIGTERM."""
+    context = multiprocessing.get_context("fork")
+    with context.Pool(2) as pool:
+        return str(pool.map(abs, [-1, -2]))
+
+
+@job("read-input")
+def read_input(job: Job) -> str:
+    print("the last words", end="\n")
+    return sys.stdin.read()
 
 
 @job("in-thread", runs_in="thread")

@@ -78,6 +78,13 @@ class Started:
         return how
 
 
+def appear(path: Path, text: str) -> None:
+    """A file that is never seen half written."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(text)
+    partial.replace(path)
+
+
 @pytest.fixture
 async def started(address_file: Path) -> AsyncIterator[Started]:
     one = Started(address_file)
@@ -218,7 +225,7 @@ async def test_a_child_goes_on_while_the_hub_is_away_and_finds_it_on_another_por
     await hub.expect(Report, lambda report: bool(report.done))
     port = hub.port
     await hub.stop()
-    path.write_text("went on")
+    appear(path, "went on")
     await hub.start()
     assert hub.port != port
     finish = await hub.expect(Finish)
@@ -262,6 +269,39 @@ async def test_a_child_without_a_hub_stops_itself_and_its_end_reaches_the_next_h
     assert finish.error.type == "NoHub"
     assert await second.ended() == "stopped itself: it found no hub"
     await second.launcher.close()
+
+
+async def test_an_end_that_no_hub_could_hear_reaches_the_next_one(
+    hub: FakeHub, address_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "go"
+    first = Started(address_file, orphan_s=0.3)
+    process = await first.launch("wait-for-file", path=str(path))
+    await hub.expect(Entry)
+    await hub.stop()
+    gone = asyncio.Event()
+    watch = Watch(process.pid, lambda _: gone.set())
+    appear(path, "all is done")
+    async with asyncio.timeout(BOUND_S):
+        await gone.wait()
+    watch.close()
+    await hub.start()
+    finish = await hub.expect(Finish)
+    assert finish.result == "all is done"
+    assert await first.ended() == "stopped itself: it found no hub"
+    assert not list((address_file.parent / "workers").iterdir())
+    await first.launcher.close()
+
+
+async def test_processes_that_the_function_forks_end_as_they_should(hub: FakeHub, started: Started) -> None:
+    await started.launch("fork")
+    assert (await hub.expect(Finish)).result == "[1, 2]"
+    assert await started.ended() == "exit status 0"
+
+
+async def test_the_function_finds_its_standard_input_empty(hub: FakeHub, started: Started) -> None:
+    await started.launch("read-input")
+    assert (await hub.expect(Finish)).result == ""
 
 
 async def test_an_adopted_process_that_is_nobody_s_child_here_is_noticed_when_it_ends(started: Started) -> None:

@@ -284,6 +284,19 @@ def test_the_end_takes_its_numbers_along_when_it_is_sent_again(desk: Desk) -> No
     assert names(desk.turn(0.0))[:3] == ["Entry", "Report", "Finish"]
 
 
+def test_numbers_that_went_into_a_broken_socket_are_told_again_before_the_end(desk: Desk) -> None:
+    desk.job.advance(5)
+    desk.turn(0.0)  # a socket takes much that never arrives
+    desk.job.log("there")
+    desk.attempt.say(Finish(job="", attempt=1, n=1, outcome="succeeded"))
+    desk.turn(0.0)
+    desk.roster.detach()
+    desk.open(acked=0)
+    entry, report, finish = desk.turn(0.0)
+    assert (type(entry), type(finish)) == (Entry, Finish)
+    assert report == Report(job="j1", attempt=2, done=5)
+
+
 def test_a_hub_that_knows_the_end_already_is_not_told_again(desk: Desk) -> None:
     desk.attempt.say(Finish(job="", attempt=1, n=1, outcome="succeeded"))
     desk.turn(0.0)
@@ -356,6 +369,20 @@ def test_a_message_that_the_hub_refuses_is_left_out_and_the_rest_closes_the_gap(
         (entry,) = (message for message in desk.turn(0.2) if isinstance(message, Numbered))
     assert isinstance(entry, Entry)
     assert (entry.n, entry.text) == (2, "after")
+
+
+def test_an_answer_from_before_a_refusal_does_not_tell_what_was_refused(desk: Desk) -> None:
+    desk.job.plan(["One"])
+    desk.turn(0.0)
+    desk.job.log("first")
+    desk.turn(0.1)
+    desk.roster.hear(Error(code="invalid", message="a strange report"))
+    assert names(desk.turn(0.2)) == ["Open"]
+    desk.open(acked=0)  # the answer to the plan
+    assert desk.turn(0.3) == []
+    desk.open(acked=1)
+    desk.job.log("second")
+    assert numbers(desk.turn(0.4)) == [2]
 
 
 def test_a_storage_failure_loses_nothing(desk: Desk) -> None:

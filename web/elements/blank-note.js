@@ -24,15 +24,25 @@ export class BlankNote extends HTMLElement {
     show(this, empty && (known || waited));
     if (this.hidden) return;
     if (!known) return this.#once('loading', () => [h('p', { class: 'c-3' }, 'Loading')]);
-    if (wish.q || wish.status) return this.#once(`none ${addressOf(wish)} ${elsewhere}`, () => this.#none(wish, elsewhere));
-    if (wish.tab === 'finished') return this.#once('unfinished', () => [h('h2', {}, 'No finished jobs'), h('p', {}, 'They appear here when they end.')]);
+    if (wish.q || wish.status)
+      return this.#once(`none ${addressOf(wish)} ${elsewhere}`, () => this.#none(wish, elsewhere));
+    if (wish.tab === 'finished')
+      return this.#once('unfinished', () => [
+        h('h2', {}, 'No finished jobs'),
+        h('p', {}, 'They appear here when they end.'),
+      ]);
     this.#once('first', () => this.#first());
   }
 
   /** @param {{title: string, text: string, icon: string}} note @param {Node|null} [below] */
   tell(note, below = null) {
     show(this, true);
-    this.#once(`tell ${note.title} ${note.text}`, () => [icon(note.icon, null, 'c-3'), h('h2', {}, note.title), h('p', {}, note.text), ...(below ? [below] : [])]);
+    this.#once(`tell ${note.title} ${note.text}`, () => [
+      icon(note.icon, null, 'c-3'),
+      h('h2', {}, note.title),
+      h('p', {}, note.text),
+      ...(below ? [below] : []),
+    ]);
   }
 
   /** @param {string} name @param {() => Node[]} make */
@@ -47,8 +57,15 @@ export class BlankNote extends HTMLElement {
   #none(wish, elsewhere) {
     const what = { active: 'active job', finished: 'finished job', all: 'job' }[wish.tab];
     const title = wish.q ? `No ${what} matches “${wish.q}”` : `No ${wish.status} job`;
-    const clear = h('button', { type: 'button', class: 'textlink', click: () => this.onclear() }, wish.q ? 'Clear the search' : 'Show all jobs');
-    const there = wish.tab === 'active' && wish.q ? h('a', { href: addressOf({ ...wish, tab: 'finished' }) }, 'Search in Finished') : null;
+    const clear = h(
+      'button',
+      { type: 'button', class: 'textlink', click: () => this.onclear() },
+      wish.q ? 'Clear the search' : 'Show all jobs',
+    );
+    const there =
+      wish.tab === 'active' && wish.q
+        ? h('a', { href: addressOf({ ...wish, tab: 'finished' }) }, 'Search in Finished')
+        : null;
     const found = elsewhere ? `${elsewhere === 1 ? '1 finished job does' : `${elsewhere} finished jobs do`}. ` : '';
     return [h('h2', {}, title), h('p', {}, found, there, there ? ' or ' : null, clear, '.')];
   }
@@ -56,8 +73,16 @@ export class BlankNote extends HTMLElement {
   #first() {
     const lines = firstLines();
     const code = h('pre', {}, ...lines.flatMap((line) => [h('span', {}, '$ '), `${line}\n`]));
-    const copy = h('button', { type: 'button', class: 'btn sm', click: () => this.#copy(copy, lines) }, 'Copy both lines');
-    const bar = h('div', { class: 'bar', 'data-b': 'none', 'aria-hidden': 'true' }, h('span', { class: 'parts' }, h('i')));
+    const copy = h(
+      'button',
+      { type: 'button', class: 'btn sm', click: () => this.#copy(copy, lines) },
+      'Copy both lines',
+    );
+    const bar = h(
+      'div',
+      { class: 'bar', 'data-b': 'none', 'aria-hidden': 'true' },
+      h('span', { class: 'parts' }, h('i')),
+    );
     const text = h('p', {}, 'Start one here, or from a terminal. It appears here as soon as it is queued.');
     return [bar, h('h2', {}, 'No jobs yet'), text, code, ...(navigator.clipboard ? [copy] : [])];
   }

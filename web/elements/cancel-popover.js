@@ -15,22 +15,54 @@ function watchers({ viewers }) {
   return others === 1 ? '1 other person is watching.' : `${others} other people are watching.`;
 }
 
+/** `removes what is packed so far` as a sentence. @param {string} note @returns {string} */
+function noteText(note) {
+  const begun = /^\p{Ll}/u.test(note) ? `It ${note}` : note;
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
+}
+
 /** @param {SeenJob} job @param {import('../wire.js').Kind|undefined} kind @returns {Question} */
 function asking(job, kind) {
   const stop_s = kind?.stop_p50_s;
   const usual = stop_s ? `This usually takes ${about(usualStep(stop_s))}.` : '';
-  const note = kind?.cancel_note || `${job.worker ?? 'The worker'} is asked to stop and to clean up.`;
-  return { title: 'Cancel this job?', text: [note, usual, watchers(job)].filter(Boolean).join(' '), keep: 'Keep running', go: 'Cancel job', danger: true };
+  const note = kind?.cancel_note
+    ? noteText(kind.cancel_note)
+    : `${job.worker ?? 'The worker'} is asked to stop and to clean up.`;
+  return {
+    title: 'Cancel this job?',
+    text: [note, usual, watchers(job)].filter(Boolean).join(' '),
+    keep: 'Keep running',
+    go: 'Cancel job',
+    danger: true,
+  };
 }
 
 /** @type {Question} */
-const FORCING = { title: 'Force stop?', text: 'The worker is stopped at once and cannot clean up. What it was writing may be left half written.', keep: 'Keep waiting', go: 'Force stop', danger: true };
+const FORCING = {
+  title: 'Force stop?',
+  text: 'The worker is stopped at once and cannot clean up. What it was writing may be left half written.',
+  keep: 'Keep waiting',
+  go: 'Force stop',
+  danger: true,
+};
 
 /** @param {unknown} error @returns {Question} */
 const failing = (error) =>
   error instanceof Unanswered
-    ? { title: 'No answer to the cancel', text: 'The hub may or may not have taken it. This page shows it as soon as it is known. Asking again does no harm.', keep: 'Close', go: 'Try again', danger: false }
-    : { title: 'Cancel was not sent', text: 'The hub could not be reached, so the job is still running. Nothing has been queued on your side.', keep: 'Close', go: 'Try again', danger: false };
+    ? {
+        title: 'No answer to the cancel',
+        text: 'The hub may or may not have taken it. This page shows it as soon as it is known. Asking again does no harm.',
+        keep: 'Close',
+        go: 'Try again',
+        danger: false,
+      }
+    : {
+        title: 'Cancel was not sent',
+        text: 'The hub could not be reached, so the job is still running. Nothing has been queued on your side.',
+        keep: 'Close',
+        go: 'Try again',
+        danger: false,
+      };
 
 export class CancelPopover extends HTMLElement {
   /** @type {import('../app.js').App} */

@@ -10,9 +10,18 @@ export class ConnectionPill extends HTMLElement {
   app = /** @type {any} */ (null);
   #text = h('span');
   #act = h('u', { hidden: true });
-  #button = h('button', { type: 'button', class: 'pill', 'aria-live': 'off', 'aria-haspopup': 'dialog', click: () => this.#click() }, this.#text, this.#act);
+  #button = h(
+    'button',
+    { type: 'button', class: 'pill', 'aria-live': 'off', 'aria-haspopup': 'dialog', click: () => this.#click() },
+    this.#text,
+    this.#act,
+  );
   #facts = h('dl', { class: 'facts' });
-  #details = h('div', { class: 'pop pill-pop', popover: 'auto', role: 'dialog', 'aria-label': 'Connection' }, this.#facts);
+  #details = h(
+    'div',
+    { class: 'pop pill-pop', popover: 'auto', role: 'dialog', 'aria-label': 'Connection' },
+    this.#facts,
+  );
 
   connectedCallback() {
     if (!this.firstChild) this.append(this.#button, this.#details);

@@ -81,10 +81,15 @@ export function each(parent, values, make, fill) {
 
 /** Spans with a text and a tone each. @param {Element} parent @param {import('../story.js').Bit[]} bits */
 export function spans(parent, bits) {
-  each(parent, bits, () => h('span'), (span, bit) => {
-    write(span, bit.text);
-    set(span, 'class', bit.tone ?? null);
-  });
+  each(
+    parent,
+    bits,
+    () => h('span'),
+    (span, bit) => {
+      write(span, bit.text);
+      set(span, 'class', bit.tone ?? null);
+    },
+  );
 }
 
 /** @param {Element} parent @param {Element[]} wanted  in their order; moves as few as possible */

@@ -8,8 +8,17 @@ export class ErrorCard {
   #of = '';
   #what = h('p', { class: 'what' });
   #trace = h('pre', { hidden: true, tabindex: 0 });
-  #button = h('button', { type: 'button', class: 'btn sm', 'aria-expanded': 'false', click: () => this.#toggle() }, 'Show traceback');
-  element = h('section', { class: 'card', 'aria-label': 'Error', hidden: true }, h('header', {}, h('h2', {}, 'Error')), h('div', { class: 'pad' }, this.#what, this.#trace, this.#button));
+  #button = h(
+    'button',
+    { type: 'button', class: 'btn sm', 'aria-expanded': 'false', click: () => this.#toggle() },
+    'Show traceback',
+  );
+  element = h(
+    'section',
+    { class: 'card', 'aria-label': 'Error', hidden: true },
+    h('header', {}, h('h2', {}, 'Error')),
+    h('div', { class: 'pad' }, this.#what, this.#trace, this.#button),
+  );
 
   /** @param {import('../app.js').App} app */
   constructor(app) {
@@ -49,7 +58,9 @@ export class ErrorCard {
     try {
       return (await this.app.api.traceback(job.id, job.attempt)) || 'No traceback was kept.';
     } catch (error) {
-      return error instanceof Refused && error.status === 404 ? 'No traceback was kept.' : /** @type {Error} */ (error).message;
+      return error instanceof Refused && error.status === 404
+        ? 'No traceback was kept.'
+        : /** @type {Error} */ (error).message;
     }
   }
 }

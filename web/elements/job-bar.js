@@ -45,13 +45,18 @@ export class JobBar extends HTMLElement {
 
   /** @param {Bar} shape */
   #paintParts(shape) {
-    each(this.#parts, shape.segments, () => h('i'), (part, segment) => {
-      measure(part, '--w', segment.weight * 100);
-      measure(part, '--p', segment.filled);
-      set(part, 'data-moving', segment.moving && shape.look === 'any');
-      stretch(part, 's', segment.again);
-      stretch(part, 'u', segment.errors);
-    });
+    each(
+      this.#parts,
+      shape.segments,
+      () => h('i'),
+      (part, segment) => {
+        measure(part, '--w', segment.weight * 100);
+        measure(part, '--p', segment.filled);
+        set(part, 'data-moving', segment.moving && shape.look === 'any');
+        stretch(part, 's', segment.again);
+        stretch(part, 'u', segment.errors);
+      },
+    );
   }
 
   /** @param {Bar} shape @param {string} spoken @param {number} now */

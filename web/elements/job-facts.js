@@ -1,5 +1,5 @@
 /** Cards of names and values: facts, parameters, result, files, the error. */
-import { ended } from '../story.js';
+import { ended } from '../states.js';
 import { clockSeconds, counts, duration, label, moment, number, percent, size } from '../words.js';
 import { h, safeUrl, show } from './dom.js';
 import { icon } from './icon.js';
@@ -37,9 +37,24 @@ export function jobFacts(job, now) {
     ['Queued', queuedText(job, now)],
     ['Started', job.started_at !== null && moment(job.started_at, now)],
     ['Ended', job.finished_at !== null && moment(job.finished_at, now)],
-    ['Checkpoint', checkpoint && [clockSeconds(checkpoint.at), checkpoint.done !== null && counts(checkpoint.done, null, job.unit), checkpoint.fraction !== null && percent(checkpoint.fraction)].filter(Boolean).join(', ')],
+    [
+      'Checkpoint',
+      checkpoint &&
+        [
+          clockSeconds(checkpoint.at),
+          checkpoint.done !== null && counts(checkpoint.done, null, job.unit),
+          checkpoint.fraction !== null && percent(checkpoint.fraction),
+        ]
+          .filter(Boolean)
+          .join(', '),
+    ],
     ['Watching', !ended(job) && (job.viewers === 1 ? '1 person' : `${job.viewers} people`)],
-    ['Tags', Object.entries(job.tags).map(([name, value]) => (value ? `${name}: ${value}` : name)).join(', ')],
+    [
+      'Tags',
+      Object.entries(job.tags)
+        .map(([name, value]) => (value ? `${name}: ${value}` : name))
+        .join(', '),
+    ],
   ];
   return /** @type {Fact[]} */ (facts.filter(([, value]) => value));
 }
@@ -54,17 +69,26 @@ function queuedText(job, now) {
 /** @param {import('../wire.js').Attempt} attempt @param {number} now @returns {Fact} */
 const attemptFact = (attempt, now) => [
   `Attempt ${attempt.attempt}`,
-  [`${attempt.outcome} ${moment(attempt.finished_at, now)}`, attempt.fraction !== null && `at ${percent(attempt.fraction)}`, attempt.error && `${attempt.error.type}: ${attempt.error.message}`].filter(Boolean).join(', '),
+  [
+    `${attempt.outcome} ${moment(attempt.finished_at, now)}`,
+    attempt.fraction !== null && `at ${percent(attempt.fraction)}`,
+    attempt.error && `${attempt.error.type}: ${attempt.error.message}`,
+  ]
+    .filter(Boolean)
+    .join(', '),
 ];
 
 /** @param {SeenJob} job @param {number} now @returns {Fact[]} the ended ones, where there were several */
-export const attemptFacts = (job, now) => ((job.attempts ?? []).length > 1 || !ended(job) ? (job.attempts ?? []) : []).map((one) => attemptFact(one, now));
+export const attemptFacts = (job, now) =>
+  ((job.attempts ?? []).length > 1 || !ended(job) ? (job.attempts ?? []) : []).map((one) => attemptFact(one, now));
 
 /** @param {import('../wire.js').Artifact} artifact @returns {HTMLElement} a link, if its address is one */
 function artifactLink({ name, url, bytes }) {
   const href = safeUrl(url);
   const own = href !== null && new URL(href).origin === location.origin;
-  const text = href ? h('a', { href, download: own ? name : null, rel: 'noopener noreferrer' }, name) : h('span', {}, name);
+  const text = href
+    ? h('a', { href, download: own ? name : null, rel: 'noopener noreferrer' }, name)
+    : h('span', {}, name);
   return h('li', {}, icon(own ? 'file' : 'link'), text, bytes === null ? null : h('small', {}, size(bytes)));
 }
 
@@ -75,18 +99,33 @@ export class FactCard {
 
   /** @param {string} title */
   constructor(title) {
-    this.element = h('section', { class: 'card', 'aria-label': title, hidden: true }, h('header', {}, h('h2', {}, title)), this.#body);
+    this.element = h(
+      'section',
+      { class: 'card', 'aria-label': title, hidden: true },
+      h('header', {}, h('h2', {}, title)),
+      this.#body,
+    );
   }
 
   /** @param {Fact[]} facts */
   paint(facts) {
-    const list = () => h('dl', { class: 'facts' }, ...facts.flatMap(([name, value]) => [h('dt', {}, name), h('dd', { class: isCode(value) ? 'mono' : null }, value)]));
+    const list = () =>
+      h(
+        'dl',
+        { class: 'facts' },
+        ...facts.flatMap(([name, value]) => [
+          h('dt', {}, name),
+          h('dd', { class: isCode(value) ? 'mono' : null }, value),
+        ]),
+      );
     this.#put(JSON.stringify(facts), facts.length > 0, list);
   }
 
   /** @param {import('../wire.js').Artifact[]} artifacts */
   paintFiles(artifacts) {
-    this.#put(JSON.stringify(artifacts), artifacts.length > 0, () => h('ul', { class: 'files' }, ...artifacts.map(artifactLink)));
+    this.#put(JSON.stringify(artifacts), artifacts.length > 0, () =>
+      h('ul', { class: 'files' }, ...artifacts.map(artifactLink)),
+    );
   }
 
   /** @param {string} key @param {boolean} shown @param {() => HTMLElement} make */

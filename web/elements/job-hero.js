@@ -1,7 +1,8 @@
 /** `<job-hero>`: one job's percent, estimate, phase and bar, large; its counters below. */
 import { bar, weights } from '../bar.js';
 import { hold } from '../eta.js';
-import { currentPhase, ended, sinceLines, spokenProgress, stateOf, tell } from '../story.js';
+import { currentPhase, ended, stateOf } from '../states.js';
+import { sinceLines, spokenProgress, tell } from '../story.js';
 import { clock, clockSeconds, counts, duration, label, number, percent, percentOf } from '../words.js';
 import { each, h, measure, set, show, spans, write } from './dom.js';
 import { JobBar } from './job-bar.js';
@@ -22,7 +23,12 @@ function doneTile(job) {
 /** @param {Record<string, number>} counters @returns {Tile|null} with what went well beside it */
 function errorTile({ errors, ok }) {
   if (errors === undefined) return null;
-  return { name: 'Errors', value: number(errors), note: ok === undefined ? '' : `${number(ok)} ok`, tone: errors ? 'c-bad' : '' };
+  return {
+    name: 'Errors',
+    value: number(errors),
+    note: ok === undefined ? '' : `${number(ok)} ok`,
+    tone: errors ? 'c-bad' : '',
+  };
 }
 
 /** Counters, errors last. @param {SeenJob} job @param {boolean} all  not only as many as fit one row @returns {Tile[]} */
@@ -36,7 +42,10 @@ export function tiles(job, all) {
 }
 
 /** What the tiles below do not tell. @param {SeenJob} job @param {Story} story */
-const beside = (job, story) => (job.status === 'cancelling' ? story.under : story.under.filter((bit) => /\/(s|min|h)$/.test(bit.text) || bit.text === 'total unknown'));
+const beside = (job, story) =>
+  job.status === 'cancelling'
+    ? story.under
+    : story.under.filter((bit) => /\/(s|min|h)$/.test(bit.text) || bit.text === 'total unknown');
 
 /** The line beside the estimate: when it is done, and how sure that is. @param {SeenJob} job @param {string} sub @param {number} now */
 function sure(job, sub, now) {
@@ -49,7 +58,10 @@ function sure(job, sub, now) {
 function since(job, { now }) {
   if (!ended(job)) return job.started_at === null ? [] : sinceLines(job, now);
   const word = { succeeded: 'done', failed: 'failed', cancelled: 'cancelled' }[/** @type {'failed'} */ (job.status)];
-  return [job.started_at ? `started ${clockSeconds(job.started_at)}` : '', job.finished_at ? `${word} ${clockSeconds(job.finished_at)}` : ''];
+  return [
+    job.started_at ? `started ${clockSeconds(job.started_at)}` : '',
+    job.finished_at ? `${word} ${clockSeconds(job.finished_at)}` : '',
+  ];
 }
 
 export class JobHero extends HTMLElement {
@@ -76,7 +88,15 @@ export class JobHero extends HTMLElement {
     if (this.firstChild) return;
     const big = h('div', { class: 'big' }, this.#big, h('p', { class: 'eta' }, this.#main, this.#sub), this.#since);
     const now = h('p', { class: 'now' }, this.#head, this.#step, this.#message);
-    this.append(h('section', { class: 'card', 'aria-label': 'Progress' }, h('div', { class: 'hero' }, big, now, this.#bar, this.#segments, this.#under), this.#tiles, this.#moreLine));
+    this.append(
+      h(
+        'section',
+        { class: 'card', 'aria-label': 'Progress' },
+        h('div', { class: 'hero' }, big, now, this.#bar, this.#segments, this.#under),
+        this.#tiles,
+        this.#moreLine,
+      ),
+    );
   }
 
   /** @param {SeenJob} job @param {Setting} setting */
@@ -107,20 +127,32 @@ export class JobHero extends HTMLElement {
   #paintWhen(job, story, setting) {
     const { now } = setting;
     const state = stateOf(job);
-    const telling = state === 'running' || state === 'queued' || state === 'paused' || state === 'stalled' || state === 'lost';
-    const [main, sub] = telling ? [story.when.text, story.whenMore.find((line) => !line.endsWith(' elapsed')) ?? ''] : this.#outcome(job, story);
+    const telling =
+      state === 'running' || state === 'queued' || state === 'paused' || state === 'stalled' || state === 'lost';
+    const [main, sub] = telling
+      ? [story.when.text, story.whenMore.find((line) => !line.endsWith(' elapsed')) ?? '']
+      : this.#outcome(job, story);
     this.#held = hold(this.#held, { main, sub, left_s: story.left_s }, now);
     write(this.#main, this.#held.shown.main);
     show(this.#main, this.#held.shown.main !== '');
     write(this.#sub, story.left_s === null ? this.#held.shown.sub : sure(job, this.#held.shown.sub, now));
-    spans(this.#since, since(job, setting).filter(Boolean).map((text) => ({ text })));
+    spans(
+      this.#since,
+      since(job, setting)
+        .filter(Boolean)
+        .map((text) => ({ text })),
+    );
   }
 
   /** @param {SeenJob} job @param {Story} story @returns {[string, string]} what is said instead of an estimate */
   #outcome(job, story) {
     const state = stateOf(job);
     const took = duration(job.elapsed_s);
-    if (state === 'failed') return [`Failed after ${took}`, story.under.map((bit) => bit.text).find((text) => text.startsWith('Retry')) ?? ''];
+    if (state === 'failed')
+      return [
+        `Failed after ${took}`,
+        story.under.map((bit) => bit.text).find((text) => text.startsWith('Retry')) ?? '',
+      ];
     if (state === 'done') return [story.head.text, `took ${took}`];
     if (state === 'cancelled') return [`Cancelled after ${took}`, story.message];
     const usual = story.when.text.startsWith('usually') ? `. ${story.when.text}` : '';
@@ -142,7 +174,8 @@ export class JobHero extends HTMLElement {
     const settled = job.status === 'succeeded' || job.status === 'cancelled';
     show(this.#bar, job.status !== 'succeeded');
     set(this.#bar, 'aria-label', job.title);
-    if (!settled || job.status === 'cancelled') this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
+    if (!settled || job.status === 'cancelled')
+      this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
     const phases = job.phases.length > 1 && job.status !== 'succeeded';
     show(this.#segments, phases);
     if (phases) this.#paintSegments(job);
@@ -154,15 +187,22 @@ export class JobHero extends HTMLElement {
   #paintSegments(job) {
     const sizes = weights(job);
     const shape = bar(job);
-    each(this.#segments, job.phases, () => h('li'), (item, phase, index) => {
-      const current = index === job.phase;
-      const known = current && shape.segments.length === sizes.length && phase === currentPhase(job) && job.total;
-      const part = known ? `, ${percent(percentOf((job.done ?? 0) / (job.total || 1), phase.finished_at !== null) / 100, phase.finished_at !== null)}` : '';
-      measure(item, '--w', sizes[index] * 100);
-      write(item, `${phase.name}${part}`);
-      set(item, 'title', phase.name);
-      set(item, 'aria-current', current ? 'step' : null);
-    });
+    each(
+      this.#segments,
+      job.phases,
+      () => h('li'),
+      (item, phase, index) => {
+        const current = index === job.phase;
+        const known = current && shape.segments.length === sizes.length && phase === currentPhase(job) && job.total;
+        const part = known
+          ? `, ${percent(percentOf((job.done ?? 0) / (job.total || 1), phase.finished_at !== null) / 100, phase.finished_at !== null)}`
+          : '';
+        measure(item, '--w', sizes[index] * 100);
+        write(item, `${phase.name}${part}`);
+        set(item, 'title', phase.name);
+        set(item, 'aria-current', current ? 'step' : null);
+      },
+    );
   }
 
   /** @param {Tile[]} shown @param {number} count  of all */
@@ -170,12 +210,17 @@ export class JobHero extends HTMLElement {
     show(this.#tiles, count > 0);
     show(this.#moreLine, count > TILES);
     write(this.#more, this.#all ? 'Show fewer' : `Show all ${count}`);
-    each(this.#tiles, shown, () => h('div', {}, h('dt'), h('dd', {}, h('span'), h('small'))), (box, tile) => {
-      write(box.children[0], tile.name);
-      write(box.children[1].children[0], tile.value);
-      write(box.children[1].children[1], tile.note);
-      set(box.children[1], 'class', tile.tone || null);
-    });
+    each(
+      this.#tiles,
+      shown,
+      () => h('div', {}, h('dt'), h('dd', {}, h('span'), h('small'))),
+      (box, tile) => {
+        write(box.children[0], tile.name);
+        write(box.children[1].children[0], tile.value);
+        write(box.children[1].children[1], tile.note);
+        set(box.children[1], 'class', tile.tone || null);
+      },
+    );
   }
 
   #toggle() {

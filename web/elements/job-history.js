@@ -1,6 +1,6 @@
 /** `<job-history>`: how long earlier runs of the kind took, with this one beside them. */
 import { elapsed } from '../eta.js';
-import { ended } from '../story.js';
+import { ended } from '../states.js';
 import { duration, percent } from '../words.js';
 import { each, h, measure, set, show, write } from './dom.js';
 
@@ -23,7 +23,8 @@ export function typicalAt(curve, time) {
 
 /** @param {SeenJob} job @param {History} history @param {number} elapsed_s @returns {string} one sentence */
 export function paceText(job, history, elapsed_s) {
-  if (!history.typical) return history.runs.length ? 'Too few earlier runs to compare with.' : 'No earlier runs of this kind.';
+  if (!history.typical)
+    return history.runs.length ? 'Too few earlier runs to compare with.' : 'No earlier runs of this kind.';
   if (job.fraction === null || ended(job)) return '';
   const usual = typicalAt(history.curve ?? [], elapsed_s / history.typical.p50_s);
   const ratio = usual > 0 ? job.fraction / usual : 1;
@@ -42,7 +43,14 @@ export class JobHistory extends HTMLElement {
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.append(h('section', { class: 'card', 'aria-labelledby': 'history-title' }, h('header', {}, h('h2', { id: 'history-title' }, 'Previous runs'), this.#count), h('div', { class: 'pad' }, this.#chart, this.#text)));
+    this.append(
+      h(
+        'section',
+        { class: 'card', 'aria-labelledby': 'history-title' },
+        h('header', {}, h('h2', { id: 'history-title' }, 'Previous runs'), this.#count),
+        h('div', { class: 'pad' }, this.#chart, this.#text),
+      ),
+    );
   }
 
   /** @param {SeenJob} job @param {History|null} history @param {number} now */
@@ -50,7 +58,10 @@ export class JobHistory extends HTMLElement {
     show(this, history !== null);
     if (!history) return;
     const elapsed_s = elapsed(job, now);
-    const runs = history.runs.filter((run) => run.job !== job.id).sort((a, b) => a.started_at - b.started_at).slice(-SHOWN);
+    const runs = history.runs
+      .filter((run) => run.job !== job.id)
+      .sort((a, b) => a.started_at - b.started_at)
+      .slice(-SHOWN);
     show(this.#chart, runs.length > 0);
     write(this.#count, runs.length ? `last ${runs.length}` : '');
     this.#paintColumns(job, { ...history, runs }, elapsed_s);
@@ -66,7 +77,12 @@ export class JobHistory extends HTMLElement {
     const past = runs.map((run) => ({ height: share(run.elapsed_s), more: 0, look: LOOKS[run.status] ?? '' }));
     const more = elapsed_s > 0 ? ((expected_s - elapsed_s) / elapsed_s) * 100 : 0;
     const columns = [...past, { height: share(elapsed_s), more, look: 'this' }];
-    each(this.#columns, columns, () => h('i'), (column, value) => this.#fill(column, value));
+    each(
+      this.#columns,
+      columns,
+      () => h('i'),
+      (column, value) => this.#fill(column, value),
+    );
     this.#paintLines(typical, share);
     set(this.#chart, 'aria-label', summaryOf(runs, typical, elapsed_s));
   }
@@ -91,10 +107,17 @@ export class JobHistory extends HTMLElement {
 
 /** @param {History['runs']} runs @param {import('../wire.js').Typical|null} typical @param {number} elapsed_s */
 function summaryOf(runs, typical, elapsed_s) {
-  const bad = ['failed', 'cancelled'].map((status) => ({ status, times: runs.filter((run) => run.status === status).length }));
+  const bad = ['failed', 'cancelled'].map((status) => ({
+    status,
+    times: runs.filter((run) => run.status === status).length,
+  }));
   const ends = bad.filter(({ times }) => times).map(({ status, times }) => `${times} ${status}.`);
-  const usual = typical ? `half finish within ${duration(typical.p50_s)}, nine of ten within ${duration(typical.p90_s)}.` : '';
-  return [`Durations of the last ${runs.length} runs:`, usual, ...ends, `This run is at ${duration(elapsed_s)}.`].filter(Boolean).join(' ');
+  const usual = typical
+    ? `half finish within ${duration(typical.p50_s)}, nine of ten within ${duration(typical.p90_s)}.`
+    : '';
+  return [`Durations of the last ${runs.length} runs:`, usual, ...ends, `This run is at ${duration(elapsed_s)}.`]
+    .filter(Boolean)
+    .join(' ');
 }
 
 customElements.define('job-history', JobHistory);

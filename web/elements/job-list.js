@@ -69,17 +69,14 @@ export class JobList extends HTMLElement {
     return row;
   }
 
-  /** Many queued jobs are told in one line. @param {SeenJob[]} jobs @returns {SeenJob[]} */
+  /** Many queued jobs are told in one line; one's own stay. @param {SeenJob[]} jobs @returns {SeenJob[]} */
   #collapse(jobs) {
     const queued = jobs.filter((job) => job.status === 'queued' && job.attempt === 1);
-    const extra = queued.length - QUEUED_SHOWN;
-    show(this.#more, extra > 0);
-    if (extra <= 0) return jobs;
-    write(this.#moreText, this.#expanded ? `${queued.length} queued` : `${extra} more queued`);
+    const extra = new Set(queued.slice(QUEUED_SHOWN).filter((job) => !this.app.isFocused(job.id)));
+    show(this.#more, extra.size > 0);
+    write(this.#moreText, this.#expanded ? `${queued.length} queued` : `${extra.size} more queued`);
     write(this.#moreButton, this.#expanded ? 'Show fewer' : 'Show');
-    if (this.#expanded) return jobs;
-    const hidden = new Set(queued.slice(QUEUED_SHOWN).filter((job) => !this.app.isFocused(job.id)));
-    return jobs.filter((job) => !hidden.has(job));
+    return this.#expanded ? jobs : jobs.filter((job) => !extra.has(job));
   }
 
   #toggle() {

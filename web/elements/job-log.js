@@ -12,17 +12,40 @@ const AT_END_PX = 24;
 
 /** @type {Record<string, string>} */
 const ICONS = {
-  created: 'queued', started: 'running', checkpoint: 'flag', stalled: 'stalled', lost: 'lost', retry_scheduled: 'lost', paused: 'paused',
-  cancel_requested: 'stopping', cancel_delivered: 'stopping', cancel_acknowledged: 'stopping', cancel_forced: 'stopping',
-  attempt_succeeded: 'done', attempt_failed: 'failed', attempt_cancelled: 'cancelled', attempt_lost: 'lost', attempt_interrupted: 'lost',
+  created: 'queued',
+  started: 'running',
+  checkpoint: 'flag',
+  stalled: 'stalled',
+  lost: 'lost',
+  retry_scheduled: 'lost',
+  paused: 'paused',
+  cancel_requested: 'stopping',
+  cancel_delivered: 'stopping',
+  cancel_acknowledged: 'stopping',
+  cancel_forced: 'stopping',
+  attempt_succeeded: 'done',
+  attempt_failed: 'failed',
+  attempt_cancelled: 'cancelled',
+  attempt_lost: 'lost',
+  attempt_interrupted: 'lost',
 };
-const KEY_EVENTS = new Set(['started', 'cancel_requested', 'attempt_succeeded', 'attempt_failed', 'attempt_cancelled', 'attempt_lost', 'attempt_interrupted']);
+const KEY_EVENTS = new Set([
+  'started',
+  'cancel_requested',
+  'attempt_succeeded',
+  'attempt_failed',
+  'attempt_cancelled',
+  'attempt_lost',
+  'attempt_interrupted',
+]);
 
 /** @param {LogEntry} entry @returns {string} */
 function toneOf({ level, event }) {
   const failed = level === 'error' || event === 'attempt_failed';
   const tone = failed ? 'bad' : level === 'warning' || event === 'stalled' ? 'warn' : '';
-  return [tone, event === 'attempt_succeeded' ? 'ok' : '', KEY_EVENTS.has(event) ? 'key' : ''].filter(Boolean).join(' ');
+  return [tone, event === 'attempt_succeeded' ? 'ok' : '', KEY_EVENTS.has(event) ? 'key' : '']
+    .filter(Boolean)
+    .join(' ');
 }
 
 /** @param {LogEntry} entry @returns {string} */
@@ -33,13 +56,17 @@ function iconOf({ level, event }) {
 
 /** @param {Note} note @param {number} now @returns {string} */
 function noteText(note, now) {
-  if (note.kind === 'away') return `You were offline from ${moment(note.from_at, now)} to ${moment(note.to_at, now)}. Nothing is missing.`;
+  if (note.kind === 'away')
+    return `You were offline from ${moment(note.from_at, now)} to ${moment(note.to_at, now)}. Nothing is missing.`;
   const [from, to] = [note.from_at, note.to_at].map((at) => (at ? clock(at, now) : ''));
-  return from && to ? `Events from ${from} to ${to} are no longer stored.` : `Events ${note.from} to ${note.to} are no longer stored.`;
+  return from && to
+    ? `Events from ${from} to ${to} are no longer stored.`
+    : `Events ${note.from} to ${note.to} are no longer stored.`;
 }
 
 /** @param {Line} line @returns {string} one for each row */
-const keyOf = (line) => ('entry' in line ? `n${line.entry.n}` : `${line.note.kind}${line.note.after}-${line.note.from_at}`);
+const keyOf = (line) =>
+  'entry' in line ? `n${line.entry.n}` : `${line.note.kind}${line.note.after}-${line.note.from_at}`;
 
 export class JobLog extends HTMLElement {
   /** @type {import('../app.js').App} */
@@ -53,11 +80,26 @@ export class JobLog extends HTMLElement {
   #follow = h('button', { type: 'button', class: 'textlink', click: () => this.#jump() });
   #earlier = h('button', { type: 'button', class: 'textlink', click: () => this.#showEarlier() }, 'Show earlier');
   #before = h('p', { class: 'earlier', hidden: true }, this.#earlier);
-  #rows = h('ol', { class: 'log', role: 'log', 'aria-live': 'off', 'aria-label': 'Events', tabindex: 0, scroll: () => this.#scrolled() });
+  #rows = h('ol', {
+    class: 'log',
+    role: 'log',
+    'aria-live': 'off',
+    'aria-label': 'Events',
+    tabindex: 0,
+    scroll: () => this.#scrolled(),
+  });
 
   connectedCallback() {
     if (this.firstChild) return;
-    this.append(h('section', { class: 'card', 'aria-labelledby': 'log-title' }, h('header', {}, h('h2', { id: 'log-title' }, 'Events'), this.#count, this.#follow), this.#before, this.#rows));
+    this.append(
+      h(
+        'section',
+        { class: 'card', 'aria-labelledby': 'log-title' },
+        h('header', {}, h('h2', { id: 'log-title' }, 'Events'), this.#count, this.#follow),
+        this.#before,
+        this.#rows,
+      ),
+    );
   }
 
   /** @param {string} job  its id @param {import('../log.js').Story|undefined} story */
@@ -65,7 +107,9 @@ export class JobLog extends HTMLElement {
     this.#job = job;
     if (!story || story === this.#painted) return;
     const following = this.#painted === null || this.#atEnd();
-    this.#unread += following ? -this.#unread : story.entries.filter((entry) => entry.n > (this.#painted?.last ?? 0)).length;
+    this.#unread += following
+      ? -this.#unread
+      : story.entries.filter((entry) => entry.n > (this.#painted?.last ?? 0)).length;
     this.#painted = story;
     this.#paintRows(lines(story).slice(-this.#kept));
     write(this.#count, number(story.entries.length));
@@ -92,7 +136,13 @@ export class JobLog extends HTMLElement {
     if ('note' in line) return h('li', { class: 'gap', 'data-key': key }, noteText(line.note, this.app.store.now()));
     const { entry } = line;
     const time = h('time', { datetime: new Date(entry.at).toISOString() }, clockSeconds(entry.at));
-    return h('li', { class: toneOf(entry) || null, 'data-key': key, 'data-event': entry.event }, time, icon(iconOf(entry)), h('span', {}, entry.text));
+    return h(
+      'li',
+      { class: toneOf(entry) || null, 'data-key': key, 'data-event': entry.event },
+      time,
+      icon(iconOf(entry)),
+      h('span', {}, entry.text),
+    );
   }
 
   #atEnd() {
@@ -121,7 +171,9 @@ export class JobLog extends HTMLElement {
     this.#kept += EARLIER_AT_ONCE;
     const height = this.#rows.scrollHeight;
     this.#earlier.disabled = true;
-    const answer = await this.app.api.log(this.#job, { before: story.entries[0].n, limit: EARLIER_AT_ONCE }).catch(() => ({ entries: [] }));
+    const answer = await this.app.api
+      .log(this.#job, { before: story.entries[0].n, limit: EARLIER_AT_ONCE })
+      .catch(() => ({ entries: [] }));
     this.#earlier.disabled = false;
     this.app.store.take({ type: 'earlier', job: this.#job, entries: answer.entries });
     this.#painted = story.entries.length ? { ...story } : null;

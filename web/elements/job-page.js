@@ -1,5 +1,6 @@
 /** `<job-page>`: everything about one job. */
-import { ended, STATE_NAMES, stateOf, tell } from '../story.js';
+import { ended, STATE_NAMES, stateOf } from '../states.js';
+import { tell } from '../story.js';
 import { percent } from '../words.js';
 import { BlankNote } from './blank-note.js';
 import { h, safeUrl, set, show, write } from './dom.js';
@@ -31,7 +32,12 @@ export class JobPage extends HTMLElement {
   #tagText = h('span');
   #tag = h('span', { class: 'tag' }, this.#tagIcon, this.#tagText);
   #copyText = h('span', {}, 'Copy link');
-  #copy = h('button', { type: 'button', class: 'btn quiet', click: () => this.#copyLink() }, icon('link'), this.#copyText);
+  #copy = h(
+    'button',
+    { type: 'button', class: 'btn quiet', click: () => this.#copyLink() },
+    icon('link'),
+    this.#copyText,
+  );
   #button = h('button', { type: 'button', class: 'btn', click: () => this.#act() });
   #open = h('a', { class: 'btn primary' }, 'Open result');
   #blank = new BlankNote();
@@ -57,10 +63,31 @@ export class JobPage extends HTMLElement {
 
   connectedCallback() {
     if (this.firstChild) return;
-    const crumb = h('nav', { class: 'crumb', 'aria-label': 'Breadcrumb' }, h('a', { href: '/' }, 'Jobs'), h('span', { 'aria-hidden': 'true' }, '/'), this.#kind);
+    const crumb = h(
+      'nav',
+      { class: 'crumb', 'aria-label': 'Breadcrumb' },
+      h('a', { href: '/' }, 'Jobs'),
+      h('span', { 'aria-hidden': 'true' }, '/'),
+      this.#kind,
+    );
     this.#head.append(this.#title, this.#tag, h('div', { class: 'acts' }, this.#copy, this.#button, this.#open));
-    const main = h('div', { class: 'stack' }, this.#hero, this.error.element, this.#result.element, this.#files.element, this.#log);
-    const aside = h('aside', { class: 'stack' }, this.#past, this.#facts.element, this.#params.element, this.#attempts.element);
+    const main = h(
+      'div',
+      { class: 'stack' },
+      this.#hero,
+      this.error.element,
+      this.#result.element,
+      this.#files.element,
+      this.#log,
+    );
+    const aside = h(
+      'aside',
+      { class: 'stack' },
+      this.#past,
+      this.#facts.element,
+      this.#params.element,
+      this.#attempts.element,
+    );
     this.#cols.append(main, aside);
     this.append(crumb, this.#blank, this.#head, this.#cols);
     show(this.#copy, navigator.clipboard !== undefined);
@@ -83,10 +110,18 @@ export class JobPage extends HTMLElement {
   /** @param {string|undefined} reason  why it is not there, if it is known that it is not */
   #paintBlank(reason) {
     const waited = performance.now() - this.#born_ms > PATIENCE_MS;
-    if (!reason) return this.#blank.paint({ empty: true, known: false, waited, wish: { tab: 'all', status: '', q: '' }, elsewhere: 0 });
-    const note = reason === 'forbidden'
-      ? { title: 'You may not see this job', text: 'Ask whoever runs this hub for access.', icon: 'key' }
-      : { title: 'This job no longer exists', text: 'Finished jobs are kept for 7 days.', icon: 'cancelled' };
+    if (!reason)
+      return this.#blank.paint({
+        empty: true,
+        known: false,
+        waited,
+        wish: { tab: 'all', status: '', q: '' },
+        elsewhere: 0,
+      });
+    const note =
+      reason === 'forbidden'
+        ? { title: 'You may not see this job', text: 'Ask whoever runs this hub for access.', icon: 'key' }
+        : { title: 'This job no longer exists', text: 'Finished jobs are kept for 7 days.', icon: 'cancelled' };
     this.#blank.tell(note);
   }
 

@@ -1,6 +1,7 @@
 /** `<job-row>`: one job in a list. Built once; afterwards only what changed is written. */
 import { hold } from '../eta.js';
-import { meta, spokenProgress, STATE_NAMES, stateOf, tell } from '../story.js';
+import { STATE_NAMES, stateOf } from '../states.js';
+import { meta, spokenProgress, tell } from '../story.js';
 import { percent } from '../words.js';
 import { bar } from '../bar.js';
 import { h, safeUrl, set, show, spans, write } from './dom.js';
@@ -46,7 +47,13 @@ export class JobRow extends HTMLElement {
     this.append(
       this.#icon,
       h('div', { class: 'who' }, this.#title, h('p', { class: 'meta' }, this.#named, this.#eye)),
-      h('div', { class: 'work' }, h('p', { class: 'now' }, this.#head, this.#step, this.#message, this.#percent), this.#bar, this.#under),
+      h(
+        'div',
+        { class: 'work' },
+        h('p', { class: 'now' }, this.#head, this.#step, this.#message, this.#percent),
+        this.#bar,
+        this.#under,
+      ),
       h('div', { class: 'when' }, this.#when, this.#whenMore),
       h('div', { class: 'act' }, this.#button, this.#result),
     );
@@ -90,9 +97,16 @@ export class JobRow extends HTMLElement {
     show(this.#step, story.step !== '');
     write(this.#message, story.message);
     set(this.#message, 'title', story.message || null);
-    write(this.#percent, shape.percent === null || settled ? '' : percent(job.fraction ?? 0, job.status === 'succeeded'));
+    write(
+      this.#percent,
+      shape.percent === null || settled ? '' : percent(job.fraction ?? 0, job.status === 'succeeded'),
+    );
     show(this.#bar, !settled);
-    set(this.#bar, 'aria-describedby', shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null);
+    set(
+      this.#bar,
+      'aria-describedby',
+      shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null,
+    );
     if (!settled) this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
     show(this.#under, story.under.length > 0 && !settled);
     spans(this.#under, story.under);
@@ -106,7 +120,12 @@ export class JobRow extends HTMLElement {
     write(this.#when, main);
     show(this.#when, main !== '');
     set(this.#when, 'class', story.when.tone ?? null);
-    spans(this.#whenMore, [heldSub, ...rest].filter(Boolean).map((text) => ({ text, tone: text.endsWith(' elapsed') && main ? 'el' : undefined })));
+    spans(
+      this.#whenMore,
+      [heldSub, ...rest]
+        .filter(Boolean)
+        .map((text) => ({ text, tone: text.endsWith(' elapsed') && main ? 'el' : undefined })),
+    );
   }
 
   /** @param {SeenJob} job @param {Story} story */

@@ -1,7 +1,7 @@
 /** `<jobs-view>`: the page of all jobs: summary, tabs, search, groups. */
 import { Crowd } from '../crowd.js';
 import { addressOf, byEnd, hasStatus, isRecent, matches, Places } from '../order.js';
-import { ended } from '../story.js';
+import { ended } from '../states.js';
 import { number } from '../words.js';
 import { BlankNote } from './blank-note.js';
 import { h, set, show, write } from './dom.js';
@@ -17,7 +17,11 @@ const PATIENCE_MS = 300;
 /** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../order.js').Wish} Wish */
 
 /** @type {{tab: Wish['tab'], text: string}[]} */
-const TABS = [{ tab: 'active', text: 'Active' }, { tab: 'finished', text: 'Finished' }, { tab: 'all', text: 'All' }];
+const TABS = [
+  { tab: 'active', text: 'Active' },
+  { tab: 'finished', text: 'Finished' },
+  { tab: 'all', text: 'All' },
+];
 
 export class JobsView extends HTMLElement {
   /** @type {Wish} */
@@ -29,7 +33,14 @@ export class JobsView extends HTMLElement {
   #typing = null;
   #summary = new SummaryLinks();
   #tabs = TABS.map(({ tab, text }) => ({ tab, count: h('span'), link: h('a', {}, text) }));
-  #search = h('input', { class: 'input', type: 'search', placeholder: 'Title, kind or tag', 'aria-label': 'Search jobs', autocomplete: 'off', input: () => this.#typed() });
+  #search = h('input', {
+    class: 'input',
+    type: 'search',
+    placeholder: 'Title, kind or tag',
+    'aria-label': 'Search jobs',
+    autocomplete: 'off',
+    input: () => this.#typed(),
+  });
   #start = h('button', { type: 'button', class: 'btn primary', click: () => this.app.openStart() }, 'Start job');
   #news = h('button', { type: 'button', class: 'btn sm news', hidden: true, click: () => this.#letIn() });
   #activeHead = h('h2', { class: 'group' }, 'Active');
@@ -55,8 +66,16 @@ export class JobsView extends HTMLElement {
     const tabs = h('nav', { class: 'tabs', 'aria-label': 'Filter jobs' }, ...this.#tabs.map(({ link }) => link));
     const search = h('div', { class: 'search' }, icon('search'), this.#search);
     this.append(
-      h('h1', { class: 'vh' }, 'Jobs'), this.#summary, h('div', { class: 'tools' }, tabs, h('span', { class: 'gap' }), search, this.#start),
-      this.#news, this.#activeHead, this.#active, this.#endedHead, this.#ended, this.pages.element, this.#blank,
+      h('h1', { class: 'vh' }, 'Jobs'),
+      this.#summary,
+      h('div', { class: 'tools' }, tabs, h('span', { class: 'gap' }), search, this.#start),
+      this.#news,
+      this.#activeHead,
+      this.#active,
+      this.#endedHead,
+      this.#ended,
+      this.pages.element,
+      this.#blank,
     );
     this.#blank.onclear = () => this.#become({ ...this.#wish, q: '', status: '' });
   }
@@ -84,8 +103,14 @@ export class JobsView extends HTMLElement {
     const found = jobs.filter((job) => hasStatus(job, this.#wish.status) && matches(job, this.#wish.q));
     this.#summary.paint(state, this.#wish.status, this.app.now);
     this.#paintTools(jobs);
-    const active = this.#paintActive(found.filter((job) => state.feed.has(job.id)), now);
-    const done = this.#paintEnded(found.filter((job) => ended(job) && !this.#crowd.fresh.has(job.id)), now);
+    const active = this.#paintActive(
+      found.filter((job) => state.feed.has(job.id)),
+      now,
+    );
+    const done = this.#paintEnded(
+      found.filter((job) => ended(job) && !this.#crowd.fresh.has(job.id)),
+      now,
+    );
     this.#paintBlank(active + done === 0, found);
   }
 
@@ -107,7 +132,12 @@ export class JobsView extends HTMLElement {
     const wanted = this.#wish.tab === 'finished' ? [] : found;
     const busy = this.#active.busy || scrollY > 0;
     const isHeld = (/** @type {string} */ id) => this.#active.row(id)?.matches(':hover, :focus-within') ?? false;
-    const { present, waiting } = this.#crowd.admit(wanted, { now, busy, isHeld, isOwn: (id) => this.app.isFocused(id) });
+    const { present, waiting } = this.#crowd.admit(wanted, {
+      now,
+      busy,
+      isHeld,
+      isOwn: (id) => this.app.isFocused(id),
+    });
     this.#places.keep((id) => this.app.store.state.jobs.has(id));
     show(this.#news, waiting > 0);
     write(this.#news, waiting === 1 ? '1 new job' : `${waiting} new jobs`);

@@ -3,7 +3,10 @@ import { banner, isOffline } from '../status.js';
 import { h, show, write } from './dom.js';
 import { icon } from './icon.js';
 
-const STORAGE = { head: 'The hub cannot save anything.', text: 'Progress stays live, but starts and cancels may be refused.' };
+const STORAGE = {
+  head: 'The hub cannot save anything.',
+  text: 'Progress stays live, but starts and cancels may be refused.',
+};
 
 export class PageBanner extends HTMLElement {
   /** @type {import('../app.js').App} */

@@ -10,12 +10,38 @@ let made = 0;
 /** @type {Record<string, (id: string, field: Field, text: string) => HTMLElement>} */
 const CONTROLS = {
   text: (id, _, text) => h('input', { id, class: 'input', type: 'text', value: text, autocomplete: 'off' }),
-  number: (id, field, text) => h('input', { id, class: 'input', type: 'text', inputmode: field.whole ? 'numeric' : 'decimal', value: text, autocomplete: 'off' }),
+  number: (id, field, text) =>
+    h('input', {
+      id,
+      class: 'input',
+      type: 'text',
+      inputmode: field.whole ? 'numeric' : 'decimal',
+      value: text,
+      autocomplete: 'off',
+    }),
   list: (id, _, text) => h('input', { id, class: 'input', type: 'text', value: text, autocomplete: 'off' }),
   time: (id, _, text) => h('input', { id, class: 'input', type: 'datetime-local', value: text }),
   json: (id, _, text) => h('textarea', { id, class: 'input mono', rows: 3, spellcheck: 'false' }, text),
-  select: (id, field, text) => h('select', { id, class: 'input' }, ...(text === '' ? [h('option', { value: '' }, 'Choose')] : []), ...field.choices.map((choice) => h('option', { selected: String(choice) === text }, String(choice)))),
-  radios: (id, field, text) => h('div', { id, class: 'opts' }, ...field.choices.map((choice) => h('label', {}, h('input', { type: 'radio', name: id, value: String(choice), checked: String(choice) === text }), h('span', {}, String(choice))))),
+  select: (id, field, text) =>
+    h(
+      'select',
+      { id, class: 'input' },
+      ...(text === '' ? [h('option', { value: '' }, 'Choose')] : []),
+      ...field.choices.map((choice) => h('option', { selected: String(choice) === text }, String(choice))),
+    ),
+  radios: (id, field, text) =>
+    h(
+      'div',
+      { id, class: 'opts' },
+      ...field.choices.map((choice) =>
+        h(
+          'label',
+          {},
+          h('input', { type: 'radio', name: id, value: String(choice), checked: String(choice) === text }),
+          h('span', {}, String(choice)),
+        ),
+      ),
+    ),
 };
 
 export class ParamField {
@@ -33,7 +59,12 @@ export class ParamField {
   #yesno() {
     const { label, hint, initial } = this.field;
     const note = hint ? [' ', h('small', {}, hint)] : [];
-    const box = h('label', {}, h('input', { id: this.id, type: 'checkbox', checked: initial === true }), h('span', {}, label, ...note));
+    const box = h(
+      'label',
+      {},
+      h('input', { id: this.id, type: 'checkbox', checked: initial === true }),
+      h('span', {}, label, ...note),
+    );
     return h('div', { class: 'field' }, h('div', { class: 'opts' }, box), this.hint);
   }
 
@@ -52,7 +83,8 @@ export class ParamField {
   }
 
   get text() {
-    if (this.field.control === 'radios') return /** @type {HTMLInputElement|null} */ (this.element.querySelector('input:checked'))?.value ?? '';
+    if (this.field.control === 'radios')
+      return /** @type {HTMLInputElement|null} */ (this.element.querySelector('input:checked'))?.value ?? '';
     return this.field.control === 'yesno' ? String(this.#control.checked) : this.#control.value;
   }
 
@@ -80,13 +112,20 @@ export class ParamField {
 
   /** @param {FocusEvent} event */
   #left(event) {
-    if (!this.element.contains(/** @type {Node|null} */ (event.relatedTarget)) && (this.text || this.hint.classList.contains('err'))) this.check();
+    if (
+      !this.element.contains(/** @type {Node|null} */ (event.relatedTarget)) &&
+      (this.text || this.hint.classList.contains('err'))
+    )
+      this.check();
   }
 
   /** The error takes the hint's place. @param {string} error */
   #describe(error) {
     const listNote = this.field.control === 'list' ? 'Separate with commas.' : '';
-    const hint = this.field.control === 'yesno' ? '' : [this.field.hint, listNote].filter(Boolean).join(' ');
+    const hint =
+      this.field.control === 'yesno'
+        ? ''
+        : [this.field.hint, listNote].filter(Boolean).join(/[.!?]$/.test(this.field.hint) ? ' ' : '. ');
     this.hint.className = error ? 'err' : 'hint';
     if (error) this.hint.replaceChildren(icon('stalled'), error);
     else write(this.hint, hint);

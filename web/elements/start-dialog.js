@@ -26,10 +26,27 @@ export class StartDialog extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     const close = () => this.#dialog.close();
-    const head = h('header', {}, h('h2', { id: 'start-title' }, 'Start a job'), h('button', { type: 'button', class: 'btn quiet icon', 'aria-label': 'Close', click: close }, icon('x')));
+    const head = h(
+      'header',
+      {},
+      h('h2', { id: 'start-title' }, 'Start a job'),
+      h('button', { type: 'button', class: 'btn quiet icon', 'aria-label': 'Close', click: close }, icon('x')),
+    );
     const kind = h('div', { class: 'field' }, h('label', { for: 'start-kind' }, 'Kind'), this.#kind, this.#doc);
-    const foot = h('footer', {}, this.#note, h('button', { type: 'button', class: 'btn quiet', click: close }, 'Close'), this.#submit);
-    const form = h('form', { novalidate: true, submit: (event) => this.#send(event) }, head, h('div', { class: 'body' }, kind, this.#params, this.#error), foot);
+    const foot = h(
+      'footer',
+      {},
+      this.#note,
+      h('button', { type: 'button', class: 'btn quiet', click: close }, 'Close'),
+      this.#submit,
+    );
+    const form = h(
+      'form',
+      { novalidate: true, submit: (event) => this.#send(event) },
+      head,
+      h('div', { class: 'body' }, kind, this.#params, this.#error),
+      foot,
+    );
     this.#dialog.append(form);
     this.append(this.#dialog);
   }
@@ -37,7 +54,9 @@ export class StartDialog extends HTMLElement {
   open() {
     const kinds = [...this.app.kinds.values()];
     const chosen = this.#kind.value;
-    this.#kind.replaceChildren(...kinds.map((kind) => h('option', { value: kind.kind, selected: kind.kind === chosen }, named(kind))));
+    this.#kind.replaceChildren(
+      ...kinds.map((kind) => h('option', { value: kind.kind, selected: kind.kind === chosen }, named(kind))),
+    );
     this.#turnTo(this.#kind.value);
     this.#dialog.showModal();
     this.#kind.focus();
@@ -105,9 +124,14 @@ export class StartDialog extends HTMLElement {
     const rest = problems.filter((problem) => !this.#showAtField(problem));
     this.#fields.find((field) => field.hint.classList.contains('err'))?.focus();
     if (problems.length && !rest.length) return;
-    const unsure = error instanceof Unanswered ? ' It may or may not have been started; trying again starts it only once.' : '';
+    const unsure =
+      error instanceof Unanswered ? ' It may or may not have been started; trying again starts it only once.' : '';
     const unsent = error instanceof Refused || unsure ? '' : ' Nothing was started.';
-    this.#fail(rest.length ? rest.map(({ field, message }) => `${field}: ${message}`).join(' ') : `${/** @type {Error} */ (error).message}${unsure}${unsent}`);
+    this.#fail(
+      rest.length
+        ? rest.map(({ field, message }) => `${field}: ${message}`).join(' ')
+        : `${/** @type {Error} */ (error).message}${unsure}${unsent}`,
+    );
   }
 
   /** @param {{field: string, message: string}} problem @returns {boolean} whether a field is there to show it */

@@ -1,6 +1,6 @@
 /** `<summary-links>`: the four numbers above the list; each sets the filter. */
 import { addressOf } from '../order.js';
-import { stateOf } from '../story.js';
+import { stateOf } from '../states.js';
 import { duration, number, secondsBetween } from '../words.js';
 import { h, set, write } from './dom.js';
 
@@ -8,24 +8,65 @@ import { h, set, write } from './dom.js';
 /** @typedef {{summary: import('../wire.js').Summary, state: import('../state.js').State, now: number}} Given */
 
 /** @param {number} seconds @returns {string} in its largest unit */
-const roughly = (seconds) => duration(seconds < 60 ? seconds : seconds < 3600 ? Math.floor(seconds / 60) * 60 : seconds).replace(/ 00\u00a0s$/, '');
+const roughly = (seconds) =>
+  duration(seconds < 60 ? seconds : seconds < 3600 ? Math.floor(seconds / 60) * 60 : seconds).replace(
+    / 00\u00a0s$/,
+    '',
+  );
 
 /** @param {Given} given @returns {string} */
 function longestStall({ state, now }) {
-  const since = [...state.jobs.values()].filter((job) => stateOf(job) === 'stalled').map((job) => job.advanced_at ?? now);
+  const since = [...state.jobs.values()]
+    .filter((job) => stateOf(job) === 'stalled')
+    .map((job) => job.advanced_at ?? now);
   return since.length ? `no update for ${roughly(secondsBetween(Math.min(...since), now))}` : '';
 }
 
 /** @type {Figure[]} */
 const FIGURES = [
-  { name: 'Running', tone: '', status: 'running', address: addressOf({ tab: 'active', status: 'running', q: '' }), count: (s) => s.running, more: ({ summary: { workers } }) => (workers ? `on ${number(workers)} ${workers === 1 ? 'worker' : 'workers'}` : '') },
-  { name: 'Queued', tone: '', status: 'queued', address: addressOf({ tab: 'active', status: 'queued', q: '' }), count: (s) => s.queued, more: ({ summary, now }) => (summary.oldest_queued_at ? `oldest waits ${roughly(secondsBetween(summary.oldest_queued_at, now))}` : '') },
-  { name: 'Stalled', tone: 'c-warn', status: 'stalled', address: addressOf({ tab: 'active', status: 'stalled', q: '' }), count: (s) => s.stalled, more: longestStall },
-  { name: 'Failed today', tone: 'c-bad', status: 'failed', address: addressOf({ tab: 'finished', status: 'failed', q: '' }), count: (s) => s.failed_today, more: ({ summary }) => `of ${number(summary.finished_today)} finished` },
+  {
+    name: 'Running',
+    tone: '',
+    status: 'running',
+    address: addressOf({ tab: 'active', status: 'running', q: '' }),
+    count: (s) => s.running,
+    more: ({ summary: { workers } }) =>
+      workers ? `on ${number(workers)} ${workers === 1 ? 'worker' : 'workers'}` : '',
+  },
+  {
+    name: 'Queued',
+    tone: '',
+    status: 'queued',
+    address: addressOf({ tab: 'active', status: 'queued', q: '' }),
+    count: (s) => s.queued,
+    more: ({ summary, now }) =>
+      summary.oldest_queued_at ? `oldest waits ${roughly(secondsBetween(summary.oldest_queued_at, now))}` : '',
+  },
+  {
+    name: 'Stalled',
+    tone: 'c-warn',
+    status: 'stalled',
+    address: addressOf({ tab: 'active', status: 'stalled', q: '' }),
+    count: (s) => s.stalled,
+    more: longestStall,
+  },
+  {
+    name: 'Failed today',
+    tone: 'c-bad',
+    status: 'failed',
+    address: addressOf({ tab: 'finished', status: 'failed', q: '' }),
+    count: (s) => s.failed_today,
+    more: ({ summary }) => (summary.finished_today ? `of ${number(summary.finished_today)} finished` : ''),
+  },
 ];
 
 export class SummaryLinks extends HTMLElement {
-  #parts = FIGURES.map((figure) => ({ figure, count: h('b'), more: h('small'), link: h('a', { href: figure.address }) }));
+  #parts = FIGURES.map((figure) => ({
+    figure,
+    count: h('b'),
+    more: h('small'),
+    link: h('a', { href: figure.address }),
+  }));
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -41,7 +82,7 @@ export class SummaryLinks extends HTMLElement {
       write(count, value === null ? '–' : number(value));
       set(count, 'class', value && figure.tone ? figure.tone : null);
       set(link, 'class', value ? null : 'zero');
-      write(more, summary && value ? figure.more({ summary, state, now }) : '');
+      write(more, summary && (value || figure.status === 'failed') ? figure.more({ summary, state, now }) : '');
       this.#mark(link, figure, status);
     }
   }

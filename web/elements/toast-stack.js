@@ -25,7 +25,11 @@ export class ToastStack extends HTMLElement {
   /** @param {Toast} toast */
   #make({ icon: name, tone, title, text, link }) {
     const box = h('div', { class: 'toast' });
-    const close = h('button', { type: 'button', class: 'btn quiet icon', 'aria-label': 'Dismiss', click: () => box.remove() }, icon('x'));
+    const close = h(
+      'button',
+      { type: 'button', class: 'btn quiet icon', 'aria-label': 'Dismiss', click: () => box.remove() },
+      icon('x'),
+    );
     const anchor = link ? h('a', { href: link.href }, link.text) : null;
     box.append(icon(name, null, tone), h('b', {}, title), h('p', {}, text, anchor ? ' ' : null, anchor), close);
     return box;
