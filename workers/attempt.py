@@ -245,7 +245,8 @@ class Attempt:
         """The hub took it: all that is not acknowledged is sent again, then the newest numbers."""
         with self._changed:
             self._interval_s = opened.report_interval_s
-            if self._live:  # only the plan was told anew
+            last = self.introduction.answered()
+            if self._live or not last:  # only the plan was told anew, or another answer is still to come
                 self.acked(opened.acked)
                 return
             refusal = self.introduction.accepted(opened)
@@ -257,6 +258,7 @@ class Attempt:
             if refusal is not None:
                 self._leave_out(refusal, opened.acked)
             self.figures.forget_told()
+            self._backlog.refresh_end(self._news)
             self._live = True
             self.opened.set()
             self._changed.notify_all()
@@ -289,6 +291,7 @@ class Attempt:
 
     def refused_opening(self, error: Error) -> None:
         """The hub will not have this attempt (or, where it has it already, not the new plan)."""
+        self.introduction.answered()
         if not self._live:
             self.revoke(error.message)
             return

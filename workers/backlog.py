@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec import Struct
 
@@ -90,6 +90,11 @@ class Backlog:
             self._renumber(acked)
         self.acked(acked)
         self._unsent = len(self._kept)
+
+    def refresh_end(self, numbers: Callable[[], Report | None]) -> None:
+        """Where the end waits, let the newest numbers go before it: what was sent before may never have arrived."""
+        if self._kept and isinstance(self._kept[-1].message, Finish):
+            self._kept[-1].before = numbers() or self._kept[-1].before
 
     def drop_refused(self, acked: int) -> Durable | None:
         """The message after `acked` was sent and not taken: forget it, and close the gap that it leaves."""

@@ -5,6 +5,7 @@ Exit status 0: its end was delivered (or nobody takes it any more). 75: it found
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import socket
@@ -29,7 +30,9 @@ from workers.reporter import Reporter
 
 SPOOLED = os.EX_TEMPFAIL
 # While one of these runs, an exception out of nowhere would break it; the next report raises it instead.
-OURS = frozenset(f"workers.{name}" for name in ("attempt", "backlog", "figures", "job", "phase", "stopping", "texts"))
+OURS = frozenset(
+    f"workers.{name}" for name in ("attempt", "backlog", "figures", "introduction", "job", "phase", "stopping", "texts")
+)
 
 
 class NoHub(BarcastError):
@@ -53,6 +56,7 @@ class Child:
         )
         self._connection.roster.add(self.attempt)
         self._reporter = Reporter(self._connection.roster, self._connection)
+        self._pid = os.getpid()
         self._running = False
         self._terminated = self._orphaned = False
         self._left = threading.Event()
@@ -124,7 +128,9 @@ class Child:
 
     def _on_terminate(self, number: int, frame: FrameType | None) -> None:
         """A clean chance for a function that runs; for anything else the default: die."""
-        if self._running and self.attempt.stop.raised is None:
+        if os.getpid() != self._pid:  # a process that the function forked: none of our threads is in it
+            self._die()
+        elif self._running and self.attempt.stop.raised is None:
             self._terminated = True
             if self.attempt.stop.cancel_order is None:
                 self.attempt.stop.interrupt("terminated")
@@ -149,8 +155,17 @@ def _inside_ours(frame: FrameType | None) -> bool:
 def main() -> int:
     """Read the order and carry it out."""
     order = msgspec.json.decode(sys.stdin.buffer.read(), type=WorkOrder)
-    sys.stdin.close()
+    _leave_pipe()
     return Child(order).run()
+
+
+def _leave_pipe() -> None:
+    """Nothing more comes on standard input; what the function prints is in the file at once, should it be killed."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
 
 
 if __name__ == "__main__":

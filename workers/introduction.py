@@ -32,17 +32,24 @@ class Introduction:
         self.job, self.attempt = opening.job, opening.attempt
         self.due = False
         self.refusal: Error | None = None
+        self._unanswered = 0
 
-    def message(self) -> Open:
-        """What opens the attempt on a connection."""
+    def take(self) -> Open:
+        """What opens the attempt; not due any more, and to be answered."""
+        self.due = False
+        self._unanswered += 1
         if self.job is None:
             return self.opening
         return msgspec.structs.replace(self.opening, job=self.job, attempt=self.attempt)
 
-    def take(self) -> Open:
-        """The message, which is not due any more."""
-        self.due = False
-        return self.message()
+    def answered(self) -> bool:
+        """One of them is answered. Returns whether it was the last: what an earlier one tells is out of date."""
+        self._unanswered = max(self._unanswered - 1, 0)
+        return self._unanswered == 0
+
+    def names(self, job: str, attempt: int) -> bool:
+        """Whether it is this one."""
+        return (self.job, self.attempt) == (job, attempt)
 
     def stamp(self, message: Any) -> None:
         """Say in a message whose it is."""
@@ -72,3 +79,4 @@ class Introduction:
         """The connection is gone; on the next one everything is said anew."""
         self.due = False
         self.refusal = None
+        self._unanswered = 0

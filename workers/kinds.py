@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
+import msgspec
+
 from hub.errors import BarcastError, Invalid, NotFound
 from hub.launch import KindInfo, Prepared, RunsIn
 from hub.view import Phase
@@ -81,24 +83,26 @@ def job(
         Invalid: one of the arguments is not as above.
     """
 
-    def register(function: F) -> F:
-        parameters = Parameters(function)
-        info = KindInfo(
-            kind=_checked_name(kind),
-            title=title or kind,
-            doc=_first_paragraph(function),
-            params=parameters.schema,
-            cancel_note=cancel_note,
-            phases=declared(phases),
-            retries=_checked_retries(retries),
-            grace_s=_checked_seconds(grace_s, "grace_s"),
-            stall_s=_checked_seconds(stall_s, "stall_s"),
-            runs_in=_where(function, runs_in),
-        )
-        setattr(function, MARK, Kind(function, parameters, info))
-        return function
+    info = KindInfo(
+        kind=_checked_name(kind),
+        title=title or kind,
+        doc="",
+        params={},
+        cancel_note=cancel_note,
+        phases=declared(phases),
+        retries=_checked_retries(retries),
+        grace_s=_checked_seconds(grace_s, "grace_s"),
+        stall_s=_checked_seconds(stall_s, "stall_s"),
+    )
+    return lambda function: _registered(function, info, runs_in)
 
-    return register
+
+def _registered(function: F, info: KindInfo, runs_in: RunsIn | None) -> F:
+    parameters = Parameters(function)
+    doc, where = _first_paragraph(function), _where(function, runs_in)
+    info = msgspec.structs.replace(info, doc=doc, params=parameters.schema, runs_in=where)
+    setattr(function, MARK, Kind(function, parameters, info))
+    return function
 
 
 class Kinds:

@@ -70,7 +70,7 @@ class LocalWork:
         self._running[key] = attempt, task
         if in_thread:
             self._in_threads.add(key)
-        self.send(attempt.introduction.message())
+        self.send(attempt.introduction.take())
 
     def send(self, message: FromWorker) -> bool:
         """Hand one message to the hub, from any thread; the hub takes it in its loop's next turn."""

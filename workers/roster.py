@@ -79,7 +79,7 @@ class Roster:
         """Tell a hub that was just reached who is here."""
         for attempt in self.attempts:
             if not attempt.over.is_set():
-                self._wire.send(attempt.introduction.message())
+                self._wire.send(attempt.introduction.take())
 
     def detach(self) -> None:
         """The hub is away."""
@@ -108,11 +108,7 @@ class Roster:
                 logger.debug("nothing to do for %r", message)
 
     def _of(self, job: str, number: int) -> list[Attempt]:
-        return [
-            attempt
-            for attempt in self.attempts
-            if (attempt.introduction.job, attempt.introduction.attempt) == (job, number)
-        ]
+        return [attempt for attempt in self.attempts if attempt.introduction.names(job, number)]
 
     def _opened(self, message: Opened) -> None:
         attempt = self._by_request.get(message.id)
