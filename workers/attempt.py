@@ -266,8 +266,11 @@ class Attempt:
 
     def _resume_from(self, checkpoint: SavedCheckpoint | None) -> None:
         self.checkpoint = checkpoint
-        if checkpoint is not None and checkpoint.done is not None and not self.figures.meter.done:
+        if checkpoint is None:
+            return
+        if checkpoint.done is not None and not self.figures.meter.done:
             self.figures.meter.done = checkpoint.done
+        self.figures.counters = {**checkpoint.counters, **self.figures.counters}
 
     def _leave_out(self, refusal: Error, acked: int) -> None:
         """Leave out the message that the hub will not take; an end that it will not take becomes a failure.

@@ -463,6 +463,13 @@ def test_the_next_attempt_begins_where_the_checkpoint_was() -> None:
     assert (desk.job.checkpoint_data, desk.job.done) == ([1], 12)
 
 
+def test_the_next_attempt_counts_on_from_the_checkpoint() -> None:
+    desk = Desk()
+    desk.open(checkpoint=SavedCheckpoint(at=0, done=12, fraction=None, data=[1], counters={"ok": 10}))
+    desk.job.count("ok")
+    assert desk.job.counter("ok") == 11
+
+
 def test_a_file_is_attached_by_its_whole_path_and_a_link_as_it_is(
     desk: Desk, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -153,6 +153,7 @@ def archive(job: Job, root: Path, place: Path, skip: tuple[str, ...]) -> dict[st
         digest = deliver(job, packed, final)
     try:
         job.attach(final)
+        job.message(f"{len(entries):,} files and folders in {final.stat().st_size / 1e6:,.1f} MB")
     except Cancelled:
         final.unlink()
         raise

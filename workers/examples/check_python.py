@@ -35,6 +35,7 @@ def check_python(
         for path in compiling.track(files):
             check(job, path, root, complaints)
     complaints.close()
+    job.message(f"{len(files):,} files, {complaints.count:,} broken")
     return {
         "folder": str(root),
         "files": len(files),

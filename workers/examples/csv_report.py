@@ -181,7 +181,7 @@ def check_report(job: Job, found: Findings) -> None:
     charts = ElementTree.parse(found.report).getroot().iter("{http://www.w3.org/2000/svg}svg")  # noqa: S314  (our own)
     if sum(1 for _ in charts) != len(found.charts):
         raise ValueError(f"{found.report} does not hold all {len(found.charts)} charts")
-    job.message(f"{found.report.stat().st_size / 1000:.0f} kB")
+    job.message(f"{len(found.sales):,} sales, {len(found.outliers)} outliers, {len(found.charts)} charts")
 
 
 STEPS = [

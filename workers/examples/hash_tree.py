@@ -41,10 +41,12 @@ def hash_tree(
     target = run_folder("hash-tree", job.id) / "files.sha256"
     target.write_bytes(text)
     job.attach(target)
+    total = sum(size for _, size in hashed)
+    job.message(f"{len(hashed):,} files, {total / 1e6:,.1f} MB")
     return {
         "folder": str(root),
         "files": len(hashed),
-        "bytes": sum(size for _, size in hashed),
+        "bytes": total,
         "errors": complaints.count,
         "digest": hashlib.sha256(text).hexdigest(),
     }

@@ -88,6 +88,7 @@ def ingest_samples(
             figures = take(progress, data, job.attempt)
             save(job, progress, figures)
             ingesting.advance(len(data) // SAMPLE_BYTES)
+    job.message(f"{progress.samples:,} samples in {progress.batches} batches")
     return {
         "batches": progress.batches,
         "samples": progress.samples,

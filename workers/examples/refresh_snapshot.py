@@ -206,7 +206,7 @@ def finish(job: Job, db: sqlite3.Connection, plan: Plan) -> None:
             (count,) = db.execute(table.count).fetchone()
             if count != plan.counts[table.name]:
                 raise ValueError(f"{table.name}: {plan.counts[table.name]:,} records expected, {count:,} loaded")
-        job.message("Committing")
+        job.message(f"{sum(plan.counts.values()):,} records in {plan.batches} batches")
         db.execute("COMMIT")
 
 
