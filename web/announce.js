@@ -63,14 +63,14 @@ export const justEnded = (before, job) => before !== undefined && !ended(before)
 
 /** @param {SeenJob} job @returns {Toast|null} */
 export function endToast(job) {
-  const link = { text: 'Open job', href: `/jobs/${encodeURIComponent(job.id)}` };
+  const common = { job: job.id, link: { text: 'Open job', href: `/jobs/${encodeURIComponent(job.id)}` } };
   if (job.status === 'succeeded')
     return {
       icon: 'done',
       tone: 'c-ok',
       title: `${job.title} is done`,
       text: `${job.message ? `${job.message}, ` : ''}took ${duration(job.elapsed_s)}.`,
-      link,
+      ...common,
     };
   if (job.status !== 'failed') return null;
   const at = job.fraction === null ? '' : ` at ${percent(job.fraction)}`;
@@ -79,7 +79,7 @@ export function endToast(job) {
     tone: 'c-bad',
     title: `${job.title} failed${at}`,
     text: job.error?.message ?? '',
-    link,
+    ...common,
     stays: true,
   };
 }

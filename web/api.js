@@ -8,7 +8,10 @@ export const ENDED = ['succeeded', 'failed', 'cancelled'];
 
 /** The hub said no. */
 export class Refused extends Error {
-  /** @param {number} status @param {{detail?: string, title?: string, type?: string, errors?: {field: string, message: string}[]}} problem */
+  /**
+   * @param {number} status
+   * @param {{detail?: string, title?: string, type?: string, errors?: {field: string, message: string}[]}} problem
+   */
   constructor(status, problem) {
     super(problem.detail || problem.title || `The hub answered ${status}.`);
     this.status = status;
@@ -107,7 +110,12 @@ export class Api {
     return this.#ask('/api/jobs', order);
   }
 
-  /** @param {'cancel'|'retry'|'pause'|'resume'} verb @param {string} id @param {Control} [control] @returns {Promise<Job>} */
+  /**
+   * @param {'cancel'|'retry'|'pause'|'resume'} verb
+   * @param {string} id
+   * @param {Control} [control]
+   * @returns {Promise<Job>}
+   */
   control(verb, id, control = {}) {
     return this.#ask(`/api/jobs/${encodeURIComponent(id)}/${verb}`, control);
   }
@@ -125,7 +133,12 @@ export class Api {
     return topic === 'jobs' ? '/api/stream' : `/api/jobs/${encodeURIComponent(topic.slice(4))}/stream`;
   }
 
-  /** A topic's present state as the socket's messages. @param {string} topic @param {{log?: number}|null} since @returns {Promise<Message[]>} */
+  /**
+   * A topic's present state as the socket's messages.
+   * @param {string} topic
+   * @param {{log?: number}|null} since
+   * @returns {Promise<Message[]>}
+   */
   poll(topic, since) {
     return topic === 'jobs' ? this.#pollFeed() : this.#pollJob(topic, since?.log ?? 0);
   }

@@ -65,7 +65,12 @@ function segment(job, index, start, size) {
   };
 }
 
-/** A phase that is done is filled even where the whole cannot be known. @param {Job} job @param {Segment} part @param {number} index */
+/**
+ * A phase that is done is filled even where the whole cannot be known.
+ * @param {Job} job
+ * @param {Segment} part
+ * @param {number} index
+ */
 const fillEnded = (job, part, index) =>
   job.fraction === null && job.phases[index]?.finished_at ? { ...part, filled: 100 } : part;
 

@@ -33,7 +33,12 @@ export function elapsed(job, now) {
   return job.elapsed_s + (ticking ? secondsBetween(job.seen_at, now) : 0);
 }
 
-/** Seconds left, counted down since the estimate was made. @param {SeenJob} job @param {number} estimate_s @param {number} now */
+/**
+ * Seconds left, counted down since the estimate was made.
+ * @param {SeenJob} job
+ * @param {number} estimate_s
+ * @param {number} now
+ */
 const remaining = (job, estimate_s, now) => Math.max(0, estimate_s - secondsBetween(job.seen_at, now));
 
 /** @param {SeenJob} job @returns {number} how wide the estimate is, beside its middle */

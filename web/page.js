@@ -143,7 +143,10 @@ class Page {
     this.refresh();
   }
 
-  /** @param {Map<string, import('./state.js').SeenJob>} before @param {Map<string, import('./state.js').SeenJob>} jobs */
+  /**
+   * @param {Map<string, import('./state.js').SeenJob>} before
+   * @param {Map<string, import('./state.js').SeenJob>} jobs
+   */
   #tellNews(before, jobs) {
     const concerned = [...this.own.ids].map((id) => jobs.get(id)).filter((job) => job !== undefined);
     for (const job of concerned) {
@@ -194,6 +197,7 @@ class Page {
   #openJob(id) {
     if (this.#isOpen(id)) return;
     this.own.add(id);
+    this.#toasts.forget(id);
     this.#put(new JobPage(this.app, id));
     this.connection.follow(`job:${id}`, () => since(this.store.state, id));
   }
@@ -206,12 +210,18 @@ class Page {
   /** @param {JobsView|JobPage} view */
   #put(view) {
     const first = this.#view === null;
-    if (this.#view instanceof JobPage) this.connection.unfollow(`job:${this.#view.job}`);
+    if (this.#view instanceof JobPage) this.#leave(this.#view.job);
     this.#view = view;
     this.#main.replaceChildren(h('div', { class: 'wrap' }, view));
     view.paint();
     if (!first) scrollTo(0, 0);
     if (!first && view instanceof JobPage) view.focusTitle();
+  }
+
+  /** @param {string} id */
+  #leave(id) {
+    this.connection.unfollow(`job:${id}`);
+    this.store.take({ type: 'left', job: id });
   }
 
   refresh() {

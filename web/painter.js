@@ -4,7 +4,10 @@ const TICK_MS = 1_000;
 export class Painter {
   #due = false;
 
-  /** @param {() => void} paint @param {{requestAnimationFrame: (call: () => void) => any, setInterval: (call: () => void, ms: number) => any}} host */
+  /**
+   * @param {() => void} paint
+   * @param {{requestAnimationFrame: (call: () => void) => any, setInterval: (call: () => void, ms: number) => any}} host
+   */
   constructor(paint, host) {
     this.paint = paint;
     this.host = host;

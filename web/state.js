@@ -106,7 +106,13 @@ function snapshot(state, message, now) {
   return message.end ? endFeed(next) : next;
 }
 
-/** Jobs that ended long ago, asked for by request: not the feed's, and no news of those that are. @param {State} state @param {Message} message @param {number} now @returns {State} */
+/**
+ * Jobs that ended long ago, asked for by request: not the feed's, and no news of those that are.
+ * @param {State} state
+ * @param {Message} message
+ * @param {number} now
+ * @returns {State}
+ */
 function older(state, message, now) {
   const jobs = new Map(state.jobs);
   for (const job of message.jobs)
@@ -114,7 +120,13 @@ function older(state, message, now) {
   return { ...state, jobs };
 }
 
-/** A job that this page started: the feed will say so, too, but the row is wanted now. @param {State} state @param {Message} message @param {number} now @returns {State} */
+/**
+ * A job that this page started: the feed will say so, too, but the row is wanted now.
+ * @param {State} state
+ * @param {Message} message
+ * @param {number} now
+ * @returns {State}
+ */
 function started(state, { job }, now) {
   const next = snapshot(state, { type: 'snapshot', jobs: [job] }, now);
   return {
@@ -128,40 +140,92 @@ function started(state, { job }, now) {
 const skipsSomething = (state, known, change) =>
   known.epoch !== state.epoch || change.from > known.seq + 1 || change.attempt !== known.attempt;
 
-/** @param {object} change @returns {boolean} told to the job's own room, not to the feed, which leaves out the result */
+/**
+ * @param {object} change
+ * @returns {boolean} told to the job's own room, not to the feed, which leaves out the result
+ */
 const fromRoom = (change) => 'result' in change;
 
-/** The feed may say first what the room then says with the result. @param {State} state @param {SeenJob} known @param {Job} change */
+/**
+ * The feed may say first what the room then says with the result.
+ * @param {State} state
+ * @param {SeenJob} known
+ * @param {Job} change
+ */
 const isOld = (state, known, change) =>
   known.epoch === state.epoch &&
   (change.seq < known.seq || (change.seq === known.seq && !(fromRoom(change) && known.whole_seq < change.seq)));
 
-/** @param {State} state @param {Job & {from: number}} change @param {number} now @returns {State} */
+/**
+ * @param {State} state  whose jobs and holes are this update's own, to be changed
+ * @param {Job & {from: number}} change
+ * @param {number} now
+ */
 function updateJob(state, change, now) {
   const known = state.jobs.get(change.id);
-  if (!known) return { ...state, holes: new Set(state.holes).add(change.id) };
-  if (isOld(state, known, change)) return state;
+  if (!known) return void state.holes.add(change.id);
+  if (isOld(state, known, change)) return;
   const { from, ...moving } = change;
   const whole_seq = fromRoom(change) ? change.seq : known.whole_seq;
-  const job = { ...known, ...moving, whole_seq, epoch: state.epoch, seen_at: now };
-  const holes = skipsSomething(state, known, change) ? new Set(state.holes).add(job.id) : state.holes;
-  return { ...state, holes, jobs: withJob(state.jobs, job) };
+  state.jobs.set(known.id, { ...known, ...moving, whole_seq, epoch: state.epoch, seen_at: now });
+  if (skipsSomething(state, known, change)) state.holes.add(known.id);
 }
 
-/** @param {State} state @param {Message} message @param {number} now @returns {State} */
-const update = (state, message, now) =>
-  message.jobs.reduce((/** @type {State} */ next, /** @type {any} */ change) => updateJob(next, change, now), state);
+/** @param {State} state @param {{id: string}} change @returns {boolean} it has news, or shows that some are missing */
+const concerns = (state, /** @type {any} */ change) => {
+  const known = state.jobs.get(change.id);
+  return !known || !isOld(state, known, change);
+};
 
-/** @param {State} state @param {string} id @param {(story: import('./log.js').Story) => import('./log.js').Story} change */
+/** @param {State} state @param {Message} message @param {number} now @returns {State} */
+function update(state, message, now) {
+  const news = message.jobs.filter((/** @type {any} */ change) => concerns(state, change));
+  if (news.length === 0) return state;
+  const next = { ...state, jobs: new Map(state.jobs), holes: new Set(state.holes) };
+  for (const change of news) updateJob(next, change, now);
+  return next;
+}
+
+/**
+ * @param {State} state
+ * @param {string} id
+ * @param {(story: import('./log.js').Story) => import('./log.js').Story} change
+ */
 function changeStory(state, id, change) {
   const story = change(state.stories.get(id) ?? emptyStory());
   return { ...state, stories: new Map(state.stories).set(id, story) };
 }
 
-/** @param {State} state @param {Message} message @returns {State} */
-const log = (state, message) => changeStory(state, message.job, (story) => addEntries(story, message.entries));
+/**
+ * A log is kept from the subscription on: one that begins in its middle would look whole.
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State}
+ */
+const log = (state, message) =>
+  state.stories.has(message.job)
+    ? changeStory(state, message.job, (story) => addEntries(story, message.entries))
+    : state;
 
-/** Jobs that are gone leave everywhere. @param {State} state @param {string} id @param {string} reason @returns {State} */
+/**
+ * The job's page was left: its log is not kept for all pages that were ever open.
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State}
+ */
+function left(state, message) {
+  const stories = new Map(state.stories);
+  stories.delete(message.job);
+  return { ...state, stories };
+}
+
+/**
+ * Jobs that are gone leave everywhere.
+ * @param {State} state
+ * @param {string} id
+ * @param {string} reason
+ * @returns {State}
+ */
 function forget(state, id, reason) {
   const jobs = new Map(state.jobs);
   jobs.delete(id);
@@ -211,10 +275,16 @@ const REDUCERS = {
   summary: (state, { type, ...summary }) => ({ ...state, summary: /** @type {any} */ (summary) }),
   gone: (state, message) => forget(state, message.job, message.reason),
   away: (state, message) => ({ ...state, away: { from_at: message.from_at, to_at: message.to_at } }),
-  earlier: (state, message) => changeStory(state, message.job, (story) => addEntries(story, message.entries)),
+  earlier: log,
+  left,
 };
 
-/** @param {State} state @param {Message} message @param {number} received_ms @returns {State} the hub's clock, learned */
+/**
+ * @param {State} state
+ * @param {Message} message
+ * @param {number} received_ms
+ * @returns {State} the hub's clock, learned
+ */
 function learnClock(state, message, received_ms) {
   if (typeof message.at !== 'number') return state;
   const ahead_ms = message.at - received_ms;
@@ -224,7 +294,7 @@ function learnClock(state, message, received_ms) {
 
 /**
  * @param {State} state
- * @param {Message} message  from the hub, or `away`, `earlier`, `older` and `started` from the page itself
+ * @param {Message} message  from the hub, or `away`, `earlier`, `left`, `older` and `started` from the page itself
  * @param {number} received_ms  this machine's clock
  * @returns {State} the same object when nothing changed
  */

@@ -9,7 +9,12 @@ const OFFLINE_MS = 10_000;
  * @typedef {{look: 'live'|'wait'|'off'|'poll', text: string, act: string}} Pill  `act`: the words of its action
  */
 
-/** @param {Link} link @param {number} now_ms this machine's clock @param {boolean} online @returns {boolean} what is shown is old */
+/**
+ * @param {Link} link
+ * @param {number} now_ms this machine's clock
+ * @param {boolean} online
+ * @returns {boolean} what is shown is old
+ */
 export const isOffline = (link, now_ms, online) =>
   link.name === 'stopped' || (link.lost_ms !== null && (now_ms - link.lost_ms >= OFFLINE_MS || !online));
 
@@ -42,7 +47,11 @@ export const banner = (lost_at) => ({
   text: `You are seeing the last known state from ${clockSeconds(lost_at)}. Jobs keep running.`,
 });
 
-/** @param {string|null} reason  why the connection stopped @param {number|null} lost_at @returns {{title: string, text: string, icon: string}} */
+/**
+ * @param {string|null} reason  why the connection stopped
+ * @param {number|null} lost_at
+ * @returns {{title: string, text: string, icon: string}}
+ */
 export function access(reason, lost_at) {
   const since = lost_at === null ? '' : `Your session ended at ${clockSeconds(lost_at)}. `;
   if (reason === 'forbidden')

@@ -75,7 +75,11 @@ const bitsOf = (...bits) => bits.flatMap((bit) => (!bit ? [] : typeof bit === 's
 const resumes = (job, verb) =>
   job.checkpoint?.fraction ? `${verb} from checkpoint ${percent(job.checkpoint.fraction)}` : '';
 
-/** @param {SeenJob} job @param {Setting} setting @returns {{total_s: number, slow: boolean}} how long a cancel has been going on */
+/**
+ * @param {SeenJob} job
+ * @param {Setting} setting
+ * @returns {{total_s: number, slow: boolean}} how long a cancel has been going on
+ */
 function stopping(job, { now, kind }) {
   const total_s = secondsBetween(job.cancel?.requested_at ?? now, now);
   return { total_s, slow: total_s >= Math.max(SLOW_STOP_S, SLOW_STOP_TIMES * (kind?.stop_p50_s ?? 0)) };

@@ -8,7 +8,6 @@ const SECOND_MS = 1000;
 const DAY_MS = 86_400_000;
 const FULL_DIGITS_BELOW = 10_000_000;
 const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB'];
-const STEP_SYMBOLS = /** @type {const} */ ({ s: 1, min: 60, h: 3600 });
 
 const locale = globalThis.document?.documentElement.lang || 'en';
 /** An English page writes days before months. */
@@ -19,7 +18,7 @@ const formats = {
   compact: new Intl.NumberFormat(locale, { notation: 'compact', maximumFractionDigits: 1 }),
   three: new Intl.NumberFormat(locale, { maximumSignificantDigits: 3 }),
   tenths: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
-  loose: new Intl.NumberFormat(locale, { maximumFractionDigits: 2 }),
+  loose: new Intl.NumberFormat(locale, { maximumFractionDigits: 4 }),
   percent: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }),
   minutes: new Intl.DateTimeFormat(calendar, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
   seconds: new Intl.DateTimeFormat(calendar, {
@@ -33,7 +32,7 @@ const formats = {
   day: new Intl.RelativeTimeFormat(locale, { numeric: 'auto' }),
 };
 
-/** @param {number} value  any number; @returns {string} with the language's digits, at most two decimals */
+/** @param {number} value  any number; @returns {string} with the language's digits, at most four decimals */
 export const number = (value) => formats.loose.format(value);
 
 /**
@@ -53,8 +52,8 @@ export function percent(fraction, done = false) {
   return whole === 0 ? `<${formats.percent.format(0.01)}` : formats.percent.format(whole / 100);
 }
 
-/** @param {string|null|undefined} unit */
-const isBytes = (unit) => unit === 'bytes' || unit === 'byte' || unit === 'B';
+/** @param {string|null|undefined} unit @returns {boolean} */
+export const isBytes = (unit) => unit === 'bytes' || unit === 'byte' || unit === 'B';
 
 /** @param {number} bytes */
 const byteStep = (bytes) => {
@@ -226,13 +225,18 @@ export function range(low_s, high_s, round = step) {
 /** @param {number} at_ms @param {number} since_ms @returns {number} seconds between, never negative */
 export const secondsBetween = (since_ms, at_ms) => Math.max(0, (at_ms - since_ms) / SECOND_MS);
 
+const SPOKEN = { second: 1, minute: 60, hour: 3600 };
+const spokenFormats = new Map(
+  Object.keys(SPOKEN).map((unit) => [
+    unit,
+    new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }),
+  ]),
+);
+
 /** Spelled out for a screen reader: `3 minutes`. @param {number} stepped  seconds from `step` */
 export function spoken(stepped) {
   const unit = stepped < 60 ? 'second' : stepped < 3600 ? 'minute' : 'hour';
-  const value = stepped / STEP_SYMBOLS[unit === 'second' ? 's' : unit === 'minute' ? 'min' : 'h'];
-  return new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }).format(
-    value,
-  );
+  return spokenFormats.get(unit)?.format(stepped / SPOKEN[unit]) ?? '';
 }
 
 /** @param {string} text @returns {string} with its first letter large */

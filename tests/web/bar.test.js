@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { bar, weights } from '../../web/bar.js';
+import { segmentLabels } from '../../web/segments.js';
 import { cancel, job, NOW } from './fakes.js';
 
 const phase = (name, weight, change = {}) => ({
@@ -109,3 +110,24 @@ test('errors are the red end of what is filled', () => {
   assert.deepEqual(segments[0].errors, { from: 48, to: 50 });
   assert.equal(bar(job({ counters: { errors: 0 } })).segments[0].errors, null);
 });
+
+const labels = (sizes, phase, change = {}) =>
+  segmentLabels(
+    job({
+      phases: sizes.map((weight, index) => ({ ...four[0], name: `Phase ${index}`, weight, finished_at: null })),
+      phase,
+      ...change,
+    }),
+  ).map(({ text, place }) => (place === 'none' ? '' : `${text}${place === 'end' ? ' |' : ''}`));
+
+test('the current phase is named with its own percent', () =>
+  assert.deepEqual(labels([0.2, 0.6, 0.2], 1), ['Phase 0', 'Phase 1, 62%', 'Phase 2']));
+
+test('names that do not fit are left out, but for the current one', () =>
+  assert.deepEqual(labels([0.02, 0.02, 0.46, 0.5], 1), ['', 'Phase 1, 62%', '', 'Phase 3']));
+
+test('a current name at the end of the bar ends there', () =>
+  assert.deepEqual(labels([0.5, 0.46, 0.04], 2), ['Phase 0', '', 'Phase 2, 62% |']));
+
+test('before a phase has started none is current', () =>
+  assert.deepEqual(labels([0.5, 0.5], null), ['Phase 0', 'Phase 1']));

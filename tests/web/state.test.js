@@ -20,6 +20,7 @@ const update = (seq, change = {}) => ({
   at: T,
   jobs: [{ ...wire({ seq, done: seq * 10, ...change }), from: seq, ...change }],
 });
+const followed = { type: 'subscribed', topic: 'job:j1', recovered: false, log_gap: null };
 const shown = (state, id = 'j1') => state.jobs.get(id);
 
 test('updates in any order, twice or late, end at the newest', () => {
@@ -177,7 +178,8 @@ test('a job that does not exist is told by an error', () => {
 
 test('log entries count once, in order', () => {
   const entry = (n) => ({ n, at: n, attempt: 1, level: 'info', event: 'entry', text: `${n}`, data: null });
-  const state = play([3, 1, 2, 2, 3].map((n) => ({ type: 'log', job: 'j1', entries: [entry(n)] })));
+  const logs = [3, 1, 2, 2, 3].map((n) => ({ type: 'log', job: 'j1', entries: [entry(n)] }));
+  const state = play([followed, ...logs]);
   assert.deepEqual(
     state.stories.get('j1').entries.map(({ n }) => n),
     [1, 2, 3],
@@ -225,6 +227,7 @@ test('a page resumes from the last things that it saw', () => {
   const entry = { n: 12, at: 1, attempt: 1, level: 'info', event: 'entry', text: '', data: null };
   const state = play([
     welcome,
+    followed,
     { type: 'snapshot', jobs: [whole({ seq: 130 })] },
     { type: 'log', job: 'j1', entries: [entry] },
   ]);
@@ -257,4 +260,11 @@ test('a page asks for a whole job again when only the feed told of it since', ()
   assert.equal(since(play([update(5)], known), 'j1').seq, 4);
   assert.equal(since(play([update(5), roomUpdate(5, null)], known), 'j1').seq, 5);
   assert.equal(since(play([welcome, ...feed(wire({ seq: 9 }))]), 'j1').seq, 0);
+});
+
+test('a log that is not followed is not kept, nor what comes late after its page was left', () => {
+  const entry = { n: 12, at: 1, attempt: 1, level: 'info', event: 'entry', text: '', data: null };
+  const logged = { type: 'log', job: 'j1', entries: [entry] };
+  assert.equal(play([logged]).stories.size, 0);
+  assert.equal(play([followed, logged, { type: 'left', job: 'j1' }, logged]).stories.size, 0);
 });

@@ -3,7 +3,10 @@ import { Unanswered } from '../api.js';
 import { about, usualStep } from '../words.js';
 import { h, show, write } from './dom.js';
 
-/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {{title: string, text: string, keep: string, go: string, danger: boolean}} Question */
+/**
+ * @typedef {import('../state.js').SeenJob} SeenJob
+ * @typedef {{title: string, text: string, keep: string, go: string, danger: boolean}} Question
+ */
 
 const MARGIN_PX = 16;
 const GAP_PX = 6;

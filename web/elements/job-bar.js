@@ -29,7 +29,7 @@ export class JobBar extends HTMLElement {
 
   /**
    * @param {import('../state.js').SeenJob} job
-   * @param {string} spoken  the value in words
+   * @param {() => string} spoken  the value in words, asked for only when it is due
    * @param {number} now  milliseconds
    */
   paint(job, spoken, now) {
@@ -59,12 +59,12 @@ export class JobBar extends HTMLElement {
     );
   }
 
-  /** @param {Bar} shape @param {string} spoken @param {number} now */
+  /** @param {Bar} shape @param {() => string} spoken @param {number} now */
   #speak(shape, spoken, now) {
     if (shape.percent === null) return set(this, 'aria-valuetext', null);
     if (now - this.#spoken_ms < SPEAK_MS && this.hasAttribute('aria-valuetext')) return;
     this.#spoken_ms = now;
-    set(this, 'aria-valuetext', spoken);
+    set(this, 'aria-valuetext', spoken());
   }
 }
 

@@ -48,7 +48,7 @@ export function jobFacts(job, now) {
           .filter(Boolean)
           .join(', '),
     ],
-    ['Watching', !ended(job) && (job.viewers === 1 ? '1 person' : `${job.viewers} people`)],
+    ['Watching', !ended(job) && job.viewers > 0 && (job.viewers === 1 ? '1 person' : `${job.viewers} people`)],
     [
       'Tags',
       Object.entries(job.tags)

@@ -1,23 +1,28 @@
 /** `<job-hero>`: one job's percent, estimate, phase and bar, large; its counters below. */
-import { bar, weights } from '../bar.js';
 import { hold } from '../eta.js';
-import { currentPhase, ended, stateOf } from '../states.js';
+import { segmentLabels } from '../segments.js';
+import { ended, stateOf } from '../states.js';
 import { sinceLines, spokenProgress, tell } from '../story.js';
-import { clock, clockSeconds, counts, duration, label, number, percent, percentOf } from '../words.js';
+import { clock, clockSeconds, counts, duration, isBytes, label, number, percent, sentence, size } from '../words.js';
 import { each, h, measure, set, show, spans, write } from './dom.js';
 import { JobBar } from './job-bar.js';
 
 const TILES = 5;
 
-/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Setting} Setting @typedef {import('../story.js').Story} Story */
+/**
+ * @typedef {import('../state.js').SeenJob} SeenJob
+ * @typedef {import('../story.js').Setting} Setting
+ * @typedef {import('../story.js').Story} Story
+ */
 /** @typedef {{name: string, value: string, note: string, tone: string}} Tile */
 
 /** @param {SeenJob} job @returns {Tile|null} how much is done, of how much */
-function doneTile(job) {
-  if (job.done === null || (job.done === 0 && job.total === null)) return null;
-  const bytes = job.unit === 'bytes';
-  const [value, of] = counts(job.done, job.total, bytes ? job.unit : null).split(' / ');
-  return { name: job.unit && !bytes ? label(job.unit) : 'Done', value, note: of ? `of ${of}` : '', tone: '' };
+function doneTile({ done, total, unit }) {
+  if (done === null || (done === 0 && total === null)) return null;
+  if (isBytes(unit))
+    return { name: 'Done', value: size(done), note: total === null ? '' : `of ${size(total)}`, tone: '' };
+  const [value, of] = counts(done, total).split(' / ');
+  return { name: unit ? label(unit) : 'Done', value, note: of ? `of ${of}` : '', tone: '' };
 }
 
 /** @param {Record<string, number>} counters @returns {Tile|null} with what went well beside it */
@@ -31,7 +36,12 @@ function errorTile({ errors, ok }) {
   };
 }
 
-/** Counters, errors last. @param {SeenJob} job @param {boolean} all  not only as many as fit one row @returns {Tile[]} */
+/**
+ * Counters, errors last.
+ * @param {SeenJob} job
+ * @param {boolean} all  not only as many as fit one row
+ * @returns {Tile[]}
+ */
 export function tiles(job, all) {
   const last = errorTile(job.counters);
   const names = Object.keys(job.counters).filter((name) => name !== 'errors' && !(last && name === 'ok'));
@@ -47,7 +57,12 @@ const beside = (job, story) =>
     ? story.under
     : story.under.filter((bit) => /\/(s|min|h)$/.test(bit.text) || bit.text === 'total unknown');
 
-/** The line beside the estimate: when it is done, and how sure that is. @param {SeenJob} job @param {string} sub @param {number} now */
+/**
+ * The line beside the estimate: when it is done, and how sure that is.
+ * @param {SeenJob} job
+ * @param {string} sub
+ * @param {number} now
+ */
 function sure(job, sub, now) {
   if (!sub.startsWith('done ≈') || job.eta_low_s === null || job.eta_high_s === null) return sub;
   const [low, high] = [job.eta_low_s, job.eta_high_s].map((seconds) => clock(job.seen_at + seconds * 1000, now));
@@ -77,6 +92,7 @@ export class JobHero extends HTMLElement {
   #head = h('b');
   #step = h('span', { class: 'step' });
   #message = h('span', { class: 'msg' });
+  #now = h('p', { class: 'now' }, this.#head, this.#step, this.#message);
   #bar = new JobBar();
   #segments = h('ol', { class: 'segs', 'aria-hidden': 'true' });
   #under = h('p', { class: 'num' });
@@ -87,12 +103,11 @@ export class JobHero extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     const big = h('div', { class: 'big' }, this.#big, h('p', { class: 'eta' }, this.#main, this.#sub), this.#since);
-    const now = h('p', { class: 'now' }, this.#head, this.#step, this.#message);
     this.append(
       h(
         'section',
         { class: 'card', 'aria-label': 'Progress' },
-        h('div', { class: 'hero' }, big, now, this.#bar, this.#segments, this.#under),
+        h('div', { class: 'hero' }, big, this.#now, this.#bar, this.#segments, this.#under),
         this.#tiles,
         this.#moreLine,
       ),
@@ -155,18 +170,20 @@ export class JobHero extends HTMLElement {
       ];
     if (state === 'done') return [story.head.text, `took ${took}`];
     if (state === 'cancelled') return [`Cancelled after ${took}`, story.message];
-    const usual = story.when.text.startsWith('usually') ? `. ${story.when.text}` : '';
+    const usual = story.when.text.startsWith('usually') ? `. ${sentence(story.when.text)}` : '';
     return [story.head.text, `${state === 'stopping' ? (story.under[1]?.text ?? '') : story.message}${usual}`];
   }
 
   /** @param {SeenJob} job @param {Story} story */
   #paintNow(job, story) {
     const error = job.status === 'failed' ? job.error : null;
-    write(this.#head, error?.type ?? story.head.text);
+    const message = error?.message ?? story.message;
+    show(this.#now, job.status !== 'cancelled' && (job.status !== 'succeeded' || message !== ''));
+    write(this.#head, job.status === 'succeeded' ? '' : (error?.type ?? story.head.text));
     set(this.#head, 'class', story.head.tone ?? null);
     write(this.#step, story.step);
     show(this.#step, story.step !== '');
-    write(this.#message, error?.message ?? story.message);
+    write(this.#message, message);
   }
 
   /** @param {SeenJob} job @param {Story} story @param {Setting} setting */
@@ -175,7 +192,7 @@ export class JobHero extends HTMLElement {
     show(this.#bar, job.status !== 'succeeded');
     set(this.#bar, 'aria-label', job.title);
     if (!settled || job.status === 'cancelled')
-      this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
+      this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting.now);
     const phases = job.phases.length > 1 && job.status !== 'succeeded';
     show(this.#segments, phases);
     if (phases) this.#paintSegments(job);
@@ -185,21 +202,15 @@ export class JobHero extends HTMLElement {
 
   /** @param {SeenJob} job */
   #paintSegments(job) {
-    const sizes = weights(job);
-    const shape = bar(job);
     each(
       this.#segments,
-      job.phases,
+      segmentLabels(job),
       () => h('li'),
-      (item, phase, index) => {
-        const current = index === job.phase;
-        const known = current && shape.segments.length === sizes.length && phase === currentPhase(job) && job.total;
-        const part = known
-          ? `, ${percent(percentOf((job.done ?? 0) / (job.total || 1), phase.finished_at !== null) / 100, phase.finished_at !== null)}`
-          : '';
-        measure(item, '--w', sizes[index] * 100);
-        write(item, `${phase.name}${part}`);
-        set(item, 'title', phase.name);
+      (item, { text, size: share, current, place }) => {
+        measure(item, '--w', share * 100);
+        write(item, text);
+        set(item, 'title', text);
+        set(item, 'data-label', place);
         set(item, 'aria-current', current ? 'step' : null);
       },
     );

@@ -43,11 +43,12 @@ export class JobList extends HTMLElement {
     const shown = this.#collapse(jobs);
     const ids = new Set(shown.map((job) => job.id));
     for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
+    const { now } = this.app;
     const rows = shown.map((job) => this.#rowOf(job));
     this.#arrange(rows);
     shown.forEach((job, index) => {
       set(rows[index], 'data-fresh', fresh.has(job.id));
-      rows[index].paint(job, this.app.setting(job.kind));
+      if (rows[index].isDue(now)) rows[index].paint(job, this.app.setting(job.kind));
     });
   }
 

@@ -8,7 +8,11 @@ const ROWS_KEPT = 500;
 const EARLIER_AT_ONCE = 200;
 const AT_END_PX = 24;
 
-/** @typedef {import('../wire.js').LogEntry} LogEntry @typedef {import('../log.js').Note} Note @typedef {import('../log.js').Line} Line */
+/**
+ * @typedef {import('../wire.js').LogEntry} LogEntry
+ * @typedef {import('../log.js').Note} Note
+ * @typedef {import('../log.js').Line} Line
+ */
 
 /** @type {Record<string, string>} */
 const ICONS = {

@@ -10,6 +10,8 @@ import { JobBar } from './job-bar.js';
 
 /** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Story} Story */
 
+const UNSEEN_MS = 1_000;
+
 let made = 0;
 
 export class JobRow extends HTMLElement {
@@ -19,6 +21,8 @@ export class JobRow extends HTMLElement {
   job = null;
   /** @type {import('../eta.js').Held|null} */
   #held = null;
+  #onScreen = true;
+  #painted_at = -Infinity;
   #icon = icon('queued', 'Queued');
   #title = h('a', { class: 'title' });
   #named = h('span', { class: 'named' });
@@ -39,6 +43,7 @@ export class JobRow extends HTMLElement {
     if (this.firstChild) return;
     made += 1;
     this.className = 'row';
+    this.addEventListener('contentvisibilityautostatechange', (event) => this.#scrolled(event));
     set(this, 'role', 'listitem');
     set(this.#title, 'id', `title-${made}`);
     set(this.#under, 'id', `counts-${made}`);
@@ -59,6 +64,11 @@ export class JobRow extends HTMLElement {
     );
   }
 
+  /** What nobody sees is painted once a second. @param {number} now @returns {boolean} */
+  isDue(now) {
+    return this.#onScreen || now - this.#painted_at >= UNSEEN_MS || now < this.#painted_at;
+  }
+
   focusTitle() {
     this.#title.focus();
   }
@@ -66,6 +76,7 @@ export class JobRow extends HTMLElement {
   /** @param {SeenJob} job @param {import('../story.js').Setting} setting */
   paint(job, setting) {
     this.job = job;
+    this.#painted_at = setting.now;
     const story = tell(job, setting);
     set(this, 'data-s', stateOf(job));
     set(this, 'data-job', job.id);
@@ -73,6 +84,12 @@ export class JobRow extends HTMLElement {
     this.#paintWork(job, story, setting);
     this.#paintWhen(story, setting.now);
     this.#paintAction(job, story);
+  }
+
+  /** @param {Event} event  of the browser's own */
+  #scrolled(event) {
+    this.#onScreen = !(/** @type {ContentVisibilityAutoStateChangeEvent} */ (event).skipped);
+    if (this.#onScreen) this.app.refresh();
   }
 
   /** @param {SeenJob} job */
@@ -107,7 +124,7 @@ export class JobRow extends HTMLElement {
       'aria-describedby',
       shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null,
     );
-    if (!settled) this.#bar.paint(job, spokenProgress(job, story, setting.now), setting.now);
+    if (!settled) this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting.now);
     show(this.#under, story.under.length > 0 && !settled);
     spans(this.#under, story.under);
   }

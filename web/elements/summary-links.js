@@ -4,7 +4,9 @@ import { stateOf } from '../states.js';
 import { duration, number, secondsBetween } from '../words.js';
 import { h, set, write } from './dom.js';
 
-/** @typedef {{name: string, tone: string, address: string, status: string, count: (summary: import('../wire.js').Summary) => number, more: (given: Given) => string}} Figure */
+/**
+ * @typedef {{name: string, tone: string, address: string, status: string, count: (summary: import('../wire.js').Summary) => number, more: (given: Given) => string}} Figure
+ */
 /** @typedef {{summary: import('../wire.js').Summary, state: import('../state.js').State, now: number}} Given */
 
 /** @param {number} seconds @returns {string} in its largest unit */
@@ -87,7 +89,12 @@ export class SummaryLinks extends HTMLElement {
     }
   }
 
-  /** The one that filters leads back to everything. @param {HTMLAnchorElement} link @param {Figure} figure @param {string} status */
+  /**
+   * The one that filters leads back to everything.
+   * @param {HTMLAnchorElement} link
+   * @param {Figure} figure
+   * @param {string} status
+   */
   #mark(link, figure, status) {
     const current = figure.status === status;
     set(link, 'aria-current', current ? 'true' : null);

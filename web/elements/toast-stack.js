@@ -5,7 +5,9 @@ import { icon } from './icon.js';
 const SHOWN_MS = 6_000;
 const AT_MOST = 3;
 
-/** @typedef {{icon: string, tone: string, title: string, text: string, link?: {text: string, href: string}, stays?: boolean}} Toast */
+/**
+ * @typedef {{icon: string, tone: string, title: string, text: string, link?: {text: string, href: string}, stays?: boolean, job?: string}} Toast
+ */
 
 export class ToastStack extends HTMLElement {
   connectedCallback() {
@@ -22,9 +24,14 @@ export class ToastStack extends HTMLElement {
     if (!toast.stays) this.#leaveLater(box);
   }
 
+  /** What is told of a job is not news on its own page. @param {string} job  its id */
+  forget(job) {
+    for (const box of [...this.children]) if (box.getAttribute('data-job') === job) box.remove();
+  }
+
   /** @param {Toast} toast */
-  #make({ icon: name, tone, title, text, link }) {
-    const box = h('div', { class: 'toast' });
+  #make({ icon: name, tone, title, text, link, job }) {
+    const box = h('div', { class: 'toast', 'data-job': job });
     const close = h(
       'button',
       { type: 'button', class: 'btn quiet icon', 'aria-label': 'Dismiss', click: () => box.remove() },
