@@ -17,7 +17,6 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
-from workers.launcher import LocalLauncher
 
 from hub import auth
 from hub.answers import json_response, problem
@@ -25,7 +24,7 @@ from hub.api import Api, Endpoint
 from hub.codec import SUBPROTOCOLS, Encoding
 from hub.describe import asyncapi, openapi
 from hub.errors import HubError, Invalid, NotFound, PeerError, Unavailable
-from hub.guard import Guard
+from hub.guard import SECURITY_HEADERS, Guard
 from hub.launch import Connect, Exited, Launcher
 from hub.metrics import Metrics
 from hub.service import Service
@@ -35,6 +34,7 @@ from hub.transport import outlet_of
 from hub.viewer import Viewer
 from hub.worker import Worker
 from workers.kinds import Kinds
+from workers.launcher import LocalLauncher
 
 WEB = Path(__file__).resolve().parent.parent / "web"
 FRESH = {"cache-control": "no-cache"}  # ask each time whether it changed: a page and its modules belong together
@@ -80,10 +80,28 @@ def create_app(
     for module in modules:
         kinds.load(module)
 
-    def make_launcher(connect: Connect, exited: Exited, address_file: Path) -> Launcher:
-        return LocalLauncher(kinds, connect=connect, exited=exited, address_file=address_file)
+    limits = settings or load({}, os.environ)
 
-    service = Service(Path(db), settings or load({}, os.environ), make_launcher, url)
+    def make_launcher(connect: Connect, exited: Exited, address_file: Path) -> Launcher:
+        return LocalLauncher(
+            kinds,
+            connect=connect,
+            exited=exited,
+            address_file=address_file,
+            orphan_s=limits.orphan_s,
+            beat_s=limits.beat_s,
+        )
+
+    return application(Service(Path(db), limits, make_launcher, url), hosts)
+
+
+def application(service: Service, hosts: Sequence[str] = ()) -> Barcast:
+    """The application of a service.
+
+    Args:
+        service: runs as long as the application does.
+        hosts: names under which it may be asked, besides this machine's own.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -111,13 +129,23 @@ def routes(service: Service) -> list[Route | Mount | WebSocketRoute]:
         Route("/api/jobs/{id}/stream", stream, methods=["GET"]),
         Route("/healthz", _alive),
         Route("/readyz", _ready(service)),
-        Route("/metrics", Metrics(service)),
+        Route("/metrics", Metrics(service).read),
         Route("/openapi.json", _described(openapi)),
         Route("/asyncapi.json", _described(asyncapi)),
         Route("/", _page),
         Route("/jobs/{id}", _page),
-        Mount("/web", StaticFiles(directory=WEB)),
+        Mount("/web", PageFiles(directory=WEB)),
     ]
+
+
+class PageFiles(StaticFiles):
+    """The page's modules and styles, asked for each time whether they changed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """As Starlette's, never taken from a cache unasked: after an upgrade old and new must not mix."""
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(FRESH)
+        return response
 
 
 async def _page(request: Request) -> Response:
@@ -144,16 +172,27 @@ def _described(describe: Callable[[], object]) -> Endpoint:
     return described
 
 
+class WrongMethod(NotFound):
+    """The address is ours, but it does not take this method."""
+
+    status = 405
+
+
 async def _http_problem(request: Request, error: Exception) -> Response:
-    """Starlette's own refusals (no such route, wrong method) as problems."""
+    """Starlette's own refusals (no such route, a method it does not take) as problems."""
     assert isinstance(error, HTTPException)
-    response = problem(NotFound(f"expected an address of this hub and a method it takes, got {request.method}"))
-    response.status_code = error.status_code
+    if error.status_code != WrongMethod.status:
+        return problem(NotFound("expected an address of this hub, got another one"))
+    allowed = (error.headers or {}).get("Allow", "")
+    response = problem(WrongMethod(f"expected {allowed}, got {request.method}"))
+    response.headers["allow"] = allowed
     return response
 
 
 async def _internal(request: Request, error: Exception) -> Response:
-    return problem(HubError("the hub failed at this; its log says more"))
+    response = problem(HubError("the hub failed at this; its log says more"))
+    response.headers.update(SECURITY_HEADERS)  # it passes outside of the guard
+    return response
 
 
 # ── Sockets ───────────────────────────────────────────────────────────────────

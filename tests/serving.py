@@ -70,6 +70,11 @@ class HubProcess:
         self.process.send_signal(signum)
         return self._wait()
 
+    def close(self) -> None:
+        """End it and all that it started, as Ctrl-C does; nothing if it has ended already."""
+        if self.process.poll() is None:
+            self.stop(signal.SIGINT)
+
     def _wait(self) -> int:
         status = self.process.wait(PATIENCE_S)
         if self.process.stdout is not None:
@@ -110,5 +115,4 @@ def hub_process(db: Path, *modules: str, **environ: str) -> Iterator[HubProcess]
     try:
         yield hub
     finally:
-        if hub.process.poll() is None:
-            hub.kill()
+        hub.close()

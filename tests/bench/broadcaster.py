@@ -1,16 +1,19 @@
-"""Two servers in one process, which tell the same thing to the same number of viewers in two ways.
+"""Servers in one process, which tell the same thing to the same number of viewers in four ways.
 
-    broadcaster.py UPDATES ROUNDS
+    broadcaster.py UPDATES ROUNDS JOBS
 
 `fast`: ready-made frames through the outlet of `hub.transport`. `plain`: Starlette's `send_text` to one
-viewer after the other, on uvicorn's own WebSocket protocol. Prints both ports, waits on standard input
-for the crowd (`crowd.py`), then measures this process's CPU time round by round, each update only once
-the one before has arrived everywhere, and prints the figures as JSON.
+viewer after the other, on uvicorn as it comes, whose WebSockets compress for everybody who offers it.
+`uncompressed`: the same with compression turned off. `bare`: the same bytes by the system call alone, the
+least that telling everybody can cost. An update tells of JOBS jobs. Prints the ports in this order, waits on standard
+input for the crowd (`crowd.py`), then measures this process's CPU time round by round, each update only
+once the one before has arrived everywhere, and prints the figures as JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import json
 import logging
@@ -18,7 +21,6 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -29,10 +31,10 @@ from starlette.websockets import WebSocket
 
 from hub.codec import Frame
 from hub.settings import Settings
-from hub.transport import Outlet, Server, hear, listen, outlet_of, server
+from hub.transport import Outlet, Server, SocketOutlet, hear, listen, outlet_of, server
 
 QUIET_S = 3_600.0  # no pings while measuring, on either side
-UPDATE = {
+UPDATE: dict[str, Any] = {
     "type": "update",
     "at": 1_760_000_000_000,
     "jobs": [
@@ -60,15 +62,27 @@ UPDATE = {
 }
 
 
-class Hall:
-    """Everybody who watches, in either way."""
+def update(number: int, jobs: int) -> bytes:
+    """The next update, encoded; no two are the same, as in life."""
+    moved = {"seq": 1_000 + number, "from": 1_000 + number, "done": 12_480 + 7 * number, "rate": 1_510 + number / 8}
+    job = {**UPDATE["jobs"][0], **moved}
+    return msgspec.json.encode({**UPDATE, "at": UPDATE["at"] + 50 * number, "jobs": [job] * jobs})
+
+
+class FastHall:
+    """Everybody who watches through the hub's own transport."""
 
     def __init__(self) -> None:
         self.outlets: list[Outlet] = []
-        self.sockets: list[WebSocket] = []
 
-    async def fast(self, scope: Any, receive: Any, send: Any) -> None:
-        """What viewers of the fast server get."""
+    def __len__(self) -> int:
+        return len(self.outlets)
+
+    def server(self) -> Server:
+        return server(self.enter, Settings(ping_s=QUIET_S), host="127.0.0.1", port=0)
+
+    async def enter(self, scope: Any, receive: Any, send: Any) -> None:
+        """What a viewer gets."""
         if scope["type"] != "websocket":
             return await lifespan(receive, send)
         await send({"type": "websocket.accept"})
@@ -77,25 +91,69 @@ class Hall:
         await hear(outlet, receive)
         return None
 
-    async def plain(self, websocket: WebSocket) -> None:
-        """What viewers of the plain server get."""
+    async def tell(self, message: bytes) -> None:
+        """One update to all: its frame is made once."""
+        frames = (Frame(message, "json"),)
+        for outlet in self.outlets:
+            if not outlet.full:
+                outlet.write(frames)
+
+
+class PlainHall:
+    """Everybody who watches through Starlette and uvicorn."""
+
+    def __init__(self, *, compressing: bool) -> None:
+        self.sockets: list[WebSocket] = []
+        self._compressing = compressing
+
+    def __len__(self) -> int:
+        return len(self.sockets)
+
+    def server(self) -> Server:
+        """uvicorn as it comes, but for pings, logs, and signals, which are the broadcaster's."""
+        app = Starlette(routes=[WebSocketRoute("/ws", self.enter)])
+        config = uvicorn.Config(
+            app,
+            ws_per_message_deflate=self._compressing,
+            ws_ping_interval=QUIET_S,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=1,
+        )
+        return Server(config)
+
+    async def enter(self, websocket: WebSocket) -> None:
+        """What a viewer gets."""
         await websocket.accept()
         self.sockets.append(websocket)
         while (await websocket.receive())["type"] != "websocket.disconnect":
             pass
 
-    async def tell_fast(self) -> None:
-        """One update to all, encoded once."""
-        frames = (Frame(msgspec.json.encode(UPDATE), "json"),)
-        for outlet in self.outlets:
-            if not outlet.full:
-                outlet.write(frames)
-
-    async def tell_plain(self) -> None:
+    async def tell(self, message: bytes) -> None:
         """One update to all, encoded once, in the way that everybody writes first."""
-        text = msgspec.json.encode(UPDATE).decode()
+        text = message.decode()
         for websocket in self.sockets:
             await websocket.send_text(text)
+
+
+class BareHall(FastHall):
+    """Everybody whose connection is written to behind the server's back."""
+
+    async def tell(self, message: bytes) -> None:
+        """One update to all, and nothing of Python's but the loop."""
+        wire = Frame(message, "json").wire
+        for file in self.files():
+            assert os.write(file, wire) == len(wire), "the kernel takes an update whole: the one before is gone"
+
+    @functools.cache  # noqa: B019 - there is one, and it lives as long as the process
+    def files(self) -> list[int]:
+        """The connections' file descriptors, once all are there."""
+        assert all(isinstance(outlet, SocketOutlet) for outlet in self.outlets)
+        transports = [outlet._protocol.transport for outlet in self.outlets if isinstance(outlet, SocketOutlet)]
+        return [transport.get_extra_info("socket").fileno() for transport in transports]
+
+
+Hall = FastHall | PlainHall
 
 
 async def lifespan(receive: Any, send: Any) -> None:
@@ -104,41 +162,27 @@ async def lifespan(receive: Any, send: Any) -> None:
         await send({"type": f"lifespan.{stage}.complete"})
 
 
-def plain_server(app: Any) -> Server:
-    """uvicorn as it comes, but for signals and pings."""
-    config = uvicorn.Config(
-        app,
-        ws="websockets-sansio",
-        http="httptools",
-        loop="asyncio",
-        ws_ping_interval=QUIET_S,
-        ws_per_message_deflate=False,
-        access_log=False,
-        log_config=None,
-        timeout_graceful_shutdown=1,
-    )
-    return Server(config)
-
-
-async def cpu_s(tell: Callable[[], Awaitable[None]], arrived: asyncio.StreamReader, updates: int) -> float:
+async def cpu_s(hall: Hall, arrived: asyncio.StreamReader, messages: list[bytes]) -> float:
     """CPU seconds of this process for some updates, each of which arrives everywhere before the next."""
     gc.collect()
-    await tell()  # not counted: it brings back into the caches what the other way and the collector drove out
+    await hall.tell(messages[0])  # not counted: it brings back into the caches what the other ways drove out
     await arrived.readexactly(1)
     before_s = time.process_time()
-    for _ in range(updates):
-        await tell()
+    for message in messages[1:]:
+        await hall.tell(message)
         await arrived.readexactly(1)
     return time.process_time() - before_s
 
 
-async def measure(hall: Hall, arrived: asyncio.StreamReader, updates: int, rounds: int) -> list[dict[str, float]]:
-    """Microseconds of CPU per delivered update, both ways, round by round."""
+async def measure(
+    halls: dict[str, Hall], arrived: asyncio.StreamReader, updates: int, rounds: int, jobs: int
+) -> list[dict[str, float]]:
+    """Microseconds of CPU per delivered update, each way, round by round."""
     figures = []
-    for _ in range(rounds):
-        fast = await cpu_s(hall.tell_fast, arrived, updates) / (updates * len(hall.outlets))
-        plain = await cpu_s(hall.tell_plain, arrived, updates) / (updates * len(hall.sockets))
-        figures.append({"fast_us": fast * 1e6, "plain_us": plain * 1e6})
+    for turn in range(rounds):
+        messages = [update(turn * (updates + 1) + number, jobs) for number in range(updates + 1)]
+        spent_s = {way: await cpu_s(hall, arrived, messages) for way, hall in halls.items()}
+        figures.append({way: spent_s[way] / (updates * len(hall)) * 1e6 for way, hall in halls.items()})
     return figures
 
 
@@ -153,21 +197,23 @@ def say(fact: Any) -> None:
     print(json.dumps(fact), flush=True)
 
 
-async def main(updates: int, rounds: int) -> None:
-    hall = Hall()
-    routes = [WebSocketRoute("/ws", hall.plain)]
-    quiet = Settings(ping_s=QUIET_S)
-    servers = [server(hall.fast, quiet, host="127.0.0.1", port=0), plain_server(Starlette(routes=routes))]
+async def main(updates: int, rounds: int, jobs: int) -> None:
+    halls: dict[str, Hall] = {
+        "fast": FastHall(),
+        "plain": PlainHall(compressing=True),  # uvicorn's default
+        "uncompressed": PlainHall(compressing=False),
+        "bare": BareHall(),
+    }
+    servers = [hall.server() for hall in halls.values()]
     listeners = [listen("127.0.0.1", 0) for _ in servers]
     async with asyncio.TaskGroup() as tasks:
         for one, listener in zip(servers, listeners, strict=True):
             tasks.create_task(one.serve(sockets=[listener]))
-        size = len(Frame(msgspec.json.encode(UPDATE), "json").wire)
-        say({"ports": [listener.getsockname()[1] for listener in listeners], "update_bytes": size})
+        say([listener.getsockname()[1] for listener in listeners])
         try:
             arrived = await standard_input()
             await arrived.readline()
-            say(await measure(hall, arrived, updates, rounds))
+            say(await measure(halls, arrived, updates, rounds, jobs))
         finally:
             for one in servers:
                 one.should_exit = True
@@ -177,4 +223,4 @@ if __name__ == "__main__":
     logging.disable(logging.ERROR)  # a failure ends a thousand sessions; its traceback is told once, below
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(main(*map(int, sys.argv[1:])))

@@ -2,10 +2,10 @@
 
     crowd.py PORT COUNT PATH [TEXT]  (once for each group: groups are separated by `+`)
 
-Every socket asks for the WebSocket at PATH, says TEXT once it is open, and from then on only reads.
-The crowd writes one line to standard output when all are open, and one byte, the group's number, each
-time a whole group has received what standard input announced (a line with the number of bytes that
-make one update for one viewer); without an announcement it only reads. It ends with standard input.
+Every socket asks for the WebSocket at PATH, offering compression as browsers do, says TEXT once it is
+open, and from then on only reads. The crowd writes one line to standard output when all are open. Once
+standard input has a line, it counts frames, and writes one byte, the group's number, each time as many
+have come as a group has viewers; without one it only reads. It ends with standard input.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ import socket
 import sys
 
 SCRAP = bytearray(256 * 1024)  # where everything read ends
+OFFER = "permessage-deflate; client_max_window_bits"  # word for word what Chromium and Firefox send
 
 
 class Group:
-    """Viewers of one address, and how much they have received of an update."""
+    """Viewers of one address, and how many of them have received the update."""
 
     def __init__(self, number: int, arguments: list[str]) -> None:
         port, count, self.path, *said = arguments
         self.number = number
         self.text = said[0] if said else ""
-        self.received_bytes = 0
+        self.frames = 0
+        self.cut: dict[socket.socket, bytes] = {}  # the beginning of a frame whose rest has not come
         self.sockets = [socket.create_connection(("127.0.0.1", int(port))) for _ in range(int(count))]
 
     def open(self) -> None:
@@ -45,7 +47,7 @@ def handshake(path: str) -> bytes:
     key = base64.b64encode(os.urandom(16)).decode()
     return (
         f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n"
+        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Extensions: {OFFER}\r\n\r\n"
     ).encode()
 
 
@@ -65,6 +67,18 @@ def masked_text(payload: bytes) -> bytes:
     """A client's text frame, masked with zeros; up to 64 KiB."""
     length = bytes((0x80 | len(payload),)) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
     return b"\x81" + length + bytes(4) + payload
+
+
+def whole_frames(data: bytes) -> tuple[int, int]:
+    """How many whole unmasked frames `data` begins with (of up to 64 KiB each), and how many bytes they take."""
+    count = used = 0
+    while len(data) >= used + 4:  # no update is so short that its frame has fewer
+        length = data[used + 1]
+        end = used + 2 + length if length < 126 else used + 4 + int.from_bytes(data[used + 2 : used + 4], "big")
+        if end > len(data):
+            break
+        count, used = count + 1, end
+    return count, used
 
 
 def groups_of(arguments: list[str]) -> list[Group]:
@@ -89,7 +103,7 @@ class Crowd:
 
     def __init__(self, groups: list[Group]) -> None:
         self.groups = groups
-        self.update_bytes = 0
+        self.counting = False
         self.selector = selectors.DefaultSelector()
         self.selector.register(sys.stdin, selectors.EVENT_READ, None)
         for group in groups:
@@ -101,20 +115,27 @@ class Crowd:
         while True:
             for key, _ in self.selector.select():
                 if key.data is None:
-                    line = sys.stdin.readline()
-                    if not line:
+                    if not sys.stdin.readline():
                         return
-                    self.update_bytes = int(line)
+                    self.counting = True
                 else:
                     self.receive(key.fileobj, key.data)  # type: ignore[arg-type]  # a socket, registered above
 
     def receive(self, sock: socket.socket, group: Group) -> None:
-        count = sock.recv_into(SCRAP)
-        if not count:
+        size = sock.recv_into(SCRAP)
+        if not size:
             self.selector.unregister(sock)
-        group.received_bytes += count
-        if self.update_bytes and group.received_bytes >= self.update_bytes * len(group.sockets):
-            group.received_bytes = 0
+        elif self.counting:
+            self.count(group, sock, bytes(memoryview(SCRAP)[:size]))
+
+    def count(self, group: Group, sock: socket.socket, data: bytes) -> None:
+        data = group.cut.pop(sock, b"") + data
+        frames, used = whole_frames(data)
+        if used < len(data):
+            group.cut[sock] = data[used:]
+        group.frames += frames
+        if group.frames >= len(group.sockets):
+            group.frames = 0
             os.write(sys.stdout.fileno(), str(group.number).encode())
 
 

@@ -9,10 +9,12 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 ROOT = Path(__file__).parents[2]
 BOUND_S = 60.0  # far beyond what anything here takes: a test that hangs ends
@@ -113,6 +115,19 @@ def line_where(process: subprocess.Popen[str], wanted: Callable[[str], bool]) ->
             if wanted(line):
                 return line
     raise AssertionError(f"stdout ended: {ended(process)}")
+
+
+@contextmanager
+def outlived(hub: Served) -> Iterator[list[psutil.Process]]:
+    """The hub's children, which may outlive it inside this block but not beyond."""
+    children = psutil.Process(hub.process.pid).children(recursive=True)
+    try:
+        yield children
+    finally:
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        psutil.wait_procs(children, timeout=BOUND_S)
 
 
 def stop(process: subprocess.Popen[str]) -> None:

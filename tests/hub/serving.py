@@ -6,18 +6,20 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
 import msgspec
+import pytest
 import uvicorn
 from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
-from hub.app import application
+from hub.app import Barcast, application
 from hub.errors import Invalid, LaunchError, NotFound, StoreError
 from hub.launch import Connect, Exited, Handout, KindInfo, Link, Prepared, ProcessId
 from hub.protocol import FromWorker
@@ -25,6 +27,7 @@ from hub.service import Service
 from hub.settings import Settings
 from hub.store import Store
 from hub.transport import Server, listen, server
+from hub.viewer import Viewer
 
 BOUND_S = 10.0
 QUICK = {"derived_interval_s": 0.02, "update_interval_s": 0.005, "save_interval_s": 0.05, "retry_after_s": 0.25}
@@ -155,6 +158,17 @@ class Served:
         await worker.open(job=handout.job, attempt=handout.attempt)
         return worker
 
+    async def fill(self, viewer: Client, work: Worker) -> Viewer:
+        """Make a viewer stop reading, and let work write log entries until the hub feels it; its session there."""
+        viewer.socket.transport.pause_reading()
+        while not (full := [one for one in self.sessions() if one.outlet.full]):
+            await work.store("entry", level="info", text="x" * 4000)
+        return full[0]
+
+    def sessions(self) -> list[Viewer]:
+        """The hub's ends of all viewers."""
+        return [viewer for viewer in self.service.hub.viewers if isinstance(viewer, Viewer)]
+
     async def job(self, job: str) -> Message:
         """The job over HTTP."""
         answer = await self.http.get(f"/api/jobs/{job}")
@@ -175,7 +189,8 @@ async def serving(
     *,
     alive: set[int] | None = None,
     plainly: bool = False,
-    around: Callable[[ASGIApp], ASGIApp] = lambda app: app,
+    around: Callable[[Barcast], ASGIApp] = lambda app: app,
+    hosts: tuple[str, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[Served]:
     """A hub on a port of its own.
@@ -186,6 +201,7 @@ async def serving(
         alive: the played processes, where they outlive a hub.
         plainly: serve it by uvicorn as it is, without the fast outlet.
         around: the application that it is mounted in.
+        hosts: names under which it may be asked.
         limits: settings.
     """
     listener = listen("127.0.0.1", 0)
@@ -198,7 +214,7 @@ async def serving(
 
     settings = Settings(**{**QUICK, **limits})
     service = Service(db, settings, make_launcher, f"http://127.0.0.1:{port}")
-    app = around(application(service))
+    app = around(application(service, hosts))
     its_server = plain_server(app) if plainly else server(app, settings, host="127.0.0.1", port=port)
     served = Served(service, its_server, port, set() if alive is None else alive)
     running = asyncio.ensure_future(its_server.serve(sockets=[listener]))
@@ -288,9 +304,9 @@ class Client:
 
     async def until(self, wanted: Callable[[Message], object]) -> Message:
         """The first message that is wanted, behind the one that was last waited for."""
-        found = await self.first(wanted, self._seen)
-        self._seen = self.messages.index(found) + 1
-        return found
+        place = await self._place(wanted, self._seen)
+        self._seen = place + 1
+        return self.messages[place]
 
     async def next(self, type_: str, **fields: Any) -> Message:
         """The next message of a type, and with these fields."""
@@ -298,16 +314,16 @@ class Client:
 
     async def first(self, wanted: Callable[[Message], object], start: int) -> Message:
         """The first message that is wanted, from a place on."""
-        async with asyncio.timeout(BOUND_S):
-            return await self._first(wanted, start)
+        return self.messages[await self._place(wanted, start)]
 
-    async def _first(self, wanted: Callable[[Message], object], start: int) -> Message:
-        for place in range(start, 1_000_000):
-            if place == len(self.messages):
-                await self.receive()
-            if wanted(self.messages[place]):
-                return self.messages[place]
-        raise AssertionError("a test that reads a million messages waits for something that does not come")
+    async def _place(self, wanted: Callable[[Message], object], start: int) -> int:
+        async with asyncio.timeout(BOUND_S):
+            for place in count(start):
+                if place == len(self.messages):
+                    await self.receive()
+                if wanted(self.messages[place]):
+                    return place
+        raise AssertionError("counting has no end")
 
     async def receive(self) -> None:
         raw = await self.socket.recv()
@@ -358,13 +374,10 @@ class Client:
 
     async def close_code(self) -> int:
         """Read to the end; the code it was closed with."""
-        try:
-            async with asyncio.timeout(BOUND_S):
-                while True:
-                    await self.receive()
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None, "expected a close frame, but the connection was cut"
-            return closed.rcvd.code
+        with pytest.raises(ConnectionClosed) as closed:
+            await self.first(lambda message: False, len(self.messages))
+        assert closed.value.rcvd is not None, "expected a close frame, but the connection was cut"
+        return closed.value.rcvd.code
 
     def told(self, type_: str) -> list[Message]:
         return [message for message in self.messages if message["type"] == type_]

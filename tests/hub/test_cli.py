@@ -21,7 +21,7 @@ import pytest
 from click.testing import CliRunner
 
 from hub.cli import barcast
-from tests.hub.served import Served, bounded, ended, environment, line_where, run, served
+from tests.hub.served import Served, bounded, ended, environment, line_where, outlived, run, served
 
 TAGGED = {"shop": "7", "by": "hand"}
 ASKING = (["kinds"], ["start", "count"], ["jobs"], ["watch"], ["watch", "X"], ["cancel", "X"], ["retry", "X"])
@@ -242,26 +242,28 @@ def test_watching_all_goes_on_until_ctrl_c_and_cancels_nothing(hub: Served) -> N
 
 def test_watching_goes_on_over_a_killed_hub_and_misses_no_entry(tmp_path: Path) -> None:
     with served(tmp_path) as first:
-        port = first.url.rpartition(":")[2]
         job = first.start("wait")
         first.await_entry(job, "Waiting")
         watching = first.begin("watch", job, "--json")
-        line_where(watching, lambda line: "Waiting" in line)
-        first.followers.remove(watching)
-        first.process.kill()
-        assert watching.stderr is not None
-        assert "Not connected" in watching.stderr.readline()
-        first.process.wait()
-    with served(tmp_path, "--port", port) as second:
-        line_where(watching, lambda line: '"type":"snapshot"' in line)
-        (tmp_path / "go-on").touch()
-        code, out, _ = ended(watching)
-        assert code == 0
-        entries = [entry for line in out.splitlines() for entry in json.loads(line).get("entries", ())]
-        numbers = [entry["n"] for entry in entries]
-        kept = [entry["n"] for entry in json.loads(get(f"{second.url}/api/jobs/{job}/log"))["entries"]]
-        assert numbers == kept[-len(numbers) :]
-        assert entries[-1]["event"] == "attempt_succeeded"
+        before = line_where(watching, lambda line: "Waiting" in line)
+        with outlived(first):
+            first.process.kill()
+            assert watching.stderr is not None
+            assert "Not connected" in watching.stderr.readline()
+            with served(tmp_path, "--port", first.url.rpartition(":")[2]) as second:
+                line_where(watching, lambda line: '"type":"snapshot"' in line)
+                (tmp_path / "go-on").touch()
+                code, after, _ = ended(watching)
+                kept = json.loads(get(f"{second.url}/api/jobs/{job}/log"))["entries"]
+    assert code == 0
+    seen = entries_in(before + after)
+    assert seen == kept[-len(seen) :]
+    assert seen[-1]["event"] == "attempt_succeeded"
+
+
+def entries_in(lines: str) -> list[Any]:
+    """The log entries in some messages."""
+    return [entry for line in lines.splitlines() for entry in json.loads(line).get("entries", ())]
 
 
 def get(url: str) -> bytes:

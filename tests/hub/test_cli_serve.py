@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.hub.served import PREFIX, begin, ended, line_where, run, served, stop
+from tests.hub.served import PREFIX, begin, ended, line_where, outlived, run, served, stop
 
 TERM_S = 10.0
 
@@ -46,12 +46,13 @@ def test_sigterm_lets_a_child_go_on_to_the_next_hub_on_the_same_database(tmp_pat
         job = hub.start("wait")
         hub.await_entry(job, "Waiting")
         worker = hub.json("jobs")["jobs"][0]["worker"]
-        assert hub.end(signal.SIGTERM) == (0, "", "")
-    with served(tmp_path) as hub:
-        assert hub.json("jobs")["jobs"][0]["attempt"] == 1
-        (tmp_path / "go-on").touch()
-        assert hub.run("watch", job)[0] == 0
-        assert hub.json("jobs")["jobs"][0]["worker"] == worker
+        with outlived(hub):
+            assert hub.end(signal.SIGTERM) == (0, "", "")
+            with served(tmp_path) as second:
+                assert second.json("jobs")["jobs"][0]["attempt"] == 1
+                (tmp_path / "go-on").touch()
+                assert second.run("watch", job)[0] == 0
+                assert second.json("jobs")["jobs"][0]["worker"] == worker
 
 
 def test_sigint_cancels_what_runs_and_says_so(tmp_path: Path) -> None:

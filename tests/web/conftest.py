@@ -26,8 +26,7 @@ async def hub(tmp_path: Path) -> AsyncIterator[HubProcess]:
     """`barcast serve` with the examples."""
     process = await asyncio.to_thread(HubProcess, tmp_path / "hub.db")
     yield process
-    if process.process.poll() is None:
-        await asyncio.to_thread(process.kill)
+    await asyncio.to_thread(process.close)
 
 
 @pytest.fixture

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +130,7 @@ async def test_both_tabs_come_back_after_kill_nine_with_the_right_state_and_a_co
             "Done",
         ]
     finally:
-        await asyncio.to_thread(again.kill)
+        await asyncio.to_thread(again.close)
 
 
 async def test_a_cancel_from_one_tab_is_seen_in_both_step_by_step(hub: HubProcess, context: BrowserContext) -> None:
@@ -189,6 +191,20 @@ async def test_a_job_started_from_the_form_runs_to_its_result(
     await row.filter(has_text="Done").get_by_role("link").first.click()
     await expect(page.get_by_role("heading", name="Result")).to_be_visible()
     await expect(page.get_by_text("Errors").first).to_be_visible()
+
+
+async def test_the_two_lines_of_the_first_run_end_in_a_bar(
+    hub: HubProcess, context: BrowserContext, tmp_path: Path
+) -> None:
+    page = await opened(context, hub.url)
+    lines = await page.locator("pre").inner_text()
+    script = "\n".join(line.removeprefix("$").strip() for line in lines.splitlines())
+    assert f"BARCAST_URL={hub.url}" in script
+    command = script.replace("barcast ", f"{sys.executable} -m hub ")
+    environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent.parent)}
+    shell = await asyncio.create_subprocess_exec("sh", "-e", "-c", command, env=environ, cwd=tmp_path)
+    assert await shell.wait() == 0
+    await expect(page.locator(".row").filter(has_text="hash-tree")).to_be_visible()
 
 
 async def test_text_from_outside_is_text_and_nothing_else(hub: HubProcess, context: BrowserContext) -> None:
