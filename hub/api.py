@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio.to_thread
 import msgspec
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -59,6 +60,21 @@ SANDBOX = {
 }
 
 
+class Anything(Convertor[str]):
+    """The rest of a path, line breaks and all: a name may hold what it likes."""
+
+    regex = "(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("anything", Anything())
+
+
 class Api:
     """The HTTP endpoints of one service."""
 
@@ -80,7 +96,7 @@ class Api:
             self._route(f"{one}/log", self.log),
             self._route(f"{one}/samples", self.samples),
             self._route(f"{one}/traceback", self.traceback),
-            self._route(f"{one}/artifacts/{{name:path}}", self.artifact),
+            self._route(f"{one}/artifacts/{{name:anything}}", self.artifact),
             *[self._route(f"{one}/{verb}", self._control(verb), "POST") for verb in CONTROLS],
             *[self._route(f"{one}/{name}", self._report(type_), "POST") for name, type_ in REPORTS.items()],
         ]
@@ -176,7 +192,7 @@ class Api:
         hub = self._service.hub
         shown = hub.shown_of(await self._find(request))
         etag = f'"{hub.epoch}-{shown.seq}"'
-        if etag in [tag.strip() for tag in request.headers.get("if-none-match", "").split(",")]:
+        if same(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers={"etag": etag})
         return json_response(shown.view, headers={"etag": etag})
 
@@ -203,8 +219,7 @@ class Api:
         entries = await store.entries(
             held.id, after=after, before=before, limit=max(limit, 1), newest=before is not None
         )
-        gap = await store.gap(held.id, after) if "after" in request.query_params else None
-        return json_response({"entries": entries, "log_gap": gap})
+        return json_response({"entries": entries, "log_gap": await store.gap(held.id, after)})
 
     async def samples(self, request: Request) -> Response:
         held = await self._find(request)
@@ -243,9 +258,10 @@ class Api:
                 raise Conflict("only a job that was opened from outside is reported on over HTTP")
             raw = await self._body(request)
             sent = decode(raw, HttpNumbers)
-            extra: dict[str, Any] = {"job": held.id, "attempt": sent.attempt or state.attempt}
+            extra: dict[str, Any] = {"job": held.id}
+            extra["attempt"] = state.attempt if sent.attempt is None else sent.attempt
             if issubclass(type_, Numbered):
-                extra["n"] = sent.n or state.acked + 1
+                extra["n"] = state.acked + 1 if sent.n is None else sent.n
             message = decode(raw, type_, extra)
             await self._taken(held, message)
             return json_response(self._acknowledgement(held))
@@ -255,10 +271,11 @@ class Api:
     async def _taken(self, held: Held, message: AttemptMessage) -> None:
         """Apply a message; returns when it is committed."""
         hub = self._service.hub
-        hub.check_storage()
+        if isinstance(message, Numbered) or held.job.state.status is Status.QUEUED:
+            hub.check_storage()  # moving numbers go on being shown
         await hub.commit(held, held.job.apply(message, hub.clock()))
         if isinstance(message, Numbered):
-            held.acked = max(held.acked, message.n)
+            held.stored(message.attempt, message.n)
 
     def _acknowledgement(self, held: Held) -> HttpAck:
         state = held.job.state
@@ -315,6 +332,12 @@ CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
     "pause": _pause_or_resume,
     "resume": _pause_or_resume,
 }
+
+
+def same(etag: str, known: str) -> bool:
+    """Whether an If-None-Match header names this version (RFC 9110, 13.1.2: weak comparison)."""
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return etag in tags or tags == ["*"]
 
 
 def statuses(names: list[str]) -> list[Status]:

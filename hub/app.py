@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Match, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -183,10 +183,16 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code != WrongMethod.status:
         return problem(NotFound("expected an address of this hub, got another one"))
-    allowed = (error.headers or {}).get("Allow", "")
+    allowed = ", ".join(sorted(_methods(request))) or "GET, HEAD"
     response = problem(WrongMethod(f"expected {allowed}, got {request.method}"))
     response.headers["allow"] = allowed
     return response
+
+
+def _methods(request: Request) -> set[str]:
+    """What the address of a request takes, over all routes of it."""
+    here = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {method for route in here if isinstance(route, Route) for method in route.methods or ()}
 
 
 async def _internal(request: Request, error: Exception) -> Response:

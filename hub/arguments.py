@@ -25,7 +25,7 @@ def pairs(arguments: Iterable[str]) -> dict[str, str]:
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not name or not equals:
-            raise Invalid(f"expected name=value, got {argument!r}")
+            raise Invalid(f"expected name=value, got {argument[:80]!r}")
         if name in found:
             raise Invalid("expected one value, got two", name)
         found[name] = value
@@ -47,7 +47,7 @@ def parameters(arguments: Iterable[str], schema: Mapping[str, Any], *, here: Pat
     found: dict[str, Any] = {}
     for name, value in pairs(arguments).items():
         if name not in known:
-            raise Invalid(f"expected one of {', '.join(known) or 'no parameters'}, got {name!r}")
+            raise Invalid(f"expected one of {', '.join(known) or 'no parameters'}, got {name[:80]!r}")
         found[name] = parameter(name, value, known[name], here)
     return found
 
@@ -68,9 +68,9 @@ def parameter(name: str, text: str, schema: Mapping[str, Any], here: Path | None
     except (msgspec.DecodeError, RecursionError):
         if not types or "string" in types:
             return text
-        raise Invalid(f"expected {' or '.join(sorted(types))} as JSON, got {text!r}", name) from None
+        raise Invalid(f"expected {' or '.join(sorted(types))} as JSON, got {text[:80]!r}", name) from None
     if unsafe_number(value) is not None:
-        raise Invalid(f"expected finite numbers up to {SAFE}, got {text!r}", name)
+        raise Invalid(f"expected finite numbers up to {SAFE}, got {text[:80]!r}", name)
     return value
 
 

@@ -58,7 +58,10 @@ def check_origin(origin: str | None, host: str | None, scheme: str) -> None:
     """
     if origin is None:
         return
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # brackets without an address, say
+        raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin") from None
     web = {"http": "http", "https": "https", "ws": "http", "wss": "https"}[scheme]
     if parts.scheme != web or parts.netloc.lower() != (host or "").lower():
         raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin")

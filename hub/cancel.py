@@ -7,7 +7,7 @@ import msgspec
 from hub.protocol import CancelAck, CancelWork
 from hub.state import Change, JobFacts, JobState
 from hub.story import Story
-from hub.view import TEXT_LENGTH, Cancel, How
+from hub.view import Cancel, How
 
 
 class CancelSteps:
@@ -34,9 +34,7 @@ class CancelSteps:
         deadline = now + round(self._facts.grace_s * 1000)
         self._state.cancel = Cancel(requested_at=now, by=by, reason=reason, deadline_at=deadline)
         because = f": {reason}" if reason else ""
-        self._story.tell(
-            change, now, "cancel_requested", f"Cancel requested{f' by {by}' if by else ''}{because}"[:4096]
-        )
+        self._story.tell(change, now, "cancel_requested", f"Cancel requested{f' by {by}' if by else ''}{because}")
         change.visible = True
 
     def received(self, now: int, change: Change) -> None:
@@ -51,7 +49,7 @@ class CancelSteps:
         if self.asked.acknowledged_at is None:
             self._acknowledge(now)
             text = f"The work is stopping: {message.message}" if message.message else "The work is stopping"
-            self._story.tell(change, now, "cancel_acknowledged", text[:TEXT_LENGTH])
+            self._story.tell(change, now, "cancel_acknowledged", text)
         change.visible = True
 
     def force(self, now: int, change: Change) -> None:

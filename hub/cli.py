@@ -6,13 +6,12 @@ import asyncio
 import functools
 import os
 from collections.abc import Awaitable, Callable
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
-from hub import words
+from hub import __version__, words
 from hub.app import Barcast, create_app
 from hub.commands import COMMANDS
 from hub.errors import BarcastError, HubError
@@ -52,16 +51,8 @@ class Commands(click.Group):
             raise Failed(error) from None
 
 
-def own_version() -> str:
-    """This distribution's version."""
-    try:
-        return version("barcast")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
-
-
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(own_version(), prog_name="barcast")
+@click.version_option(__version__, prog_name="barcast")
 def barcast() -> None:
     """A real-time hub for job progress."""
 

@@ -18,7 +18,9 @@ T = TypeVar("T")
 Encoding = Literal["json", "msgpack"]
 SUBPROTOCOLS: dict[str, Encoding] = {"barcast.v1.json": "json", "barcast.v1.msgpack": "msgpack"}
 JSON_DEPTH = 64  # no message of ours nests deeper; a decoder's stack ends at about a thousand
-TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')  # a JSON string; brackets inside one do not nest
+DATA_DEPTH = JSON_DEPTH - 4  # of free data, which a log, a snapshot or `opened` wraps further
+TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)  # a JSON string, closed or not: each byte is looked at once
+STEP = re.compile(r"[^.\[\]]+")  # of a path such as `phases[0].name`
 FREE_DATA = ("params", "data", "result")  # fields that hold whatever a user put there
 
 
@@ -64,9 +66,12 @@ class Codec(Generic[T]):
 
     def request_id(self, data: bytes | str) -> int | str | None:
         """The `id` of a message that did not decode, so that its error can be answered to it."""
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        if self._deep and too_deep(raw):
+            return None
         try:
-            envelope: _Envelope = self._envelope.decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, UnicodeEncodeError, RecursionError):
+            envelope: _Envelope = self._envelope.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return envelope.id
 
@@ -122,12 +127,10 @@ def explain(error: Exception, decode_freely: Callable[[], Any]) -> PeerError:
     """The cause behind one of msgspec's three families of decoding errors, with what came in its place."""
     if not isinstance(error, msgspec.ValidationError):
         return Malformed(f"expected one encoded object, got something else: {error}")
-    reason, _, path = str(error).partition(" - at ")
+    reason, separator, path = str(error).rpartition(" - at ")
+    if not separator:
+        reason, path = path, ""
     field = field_of(path)
-    if field == "type":
-        if reason.startswith("Invalid value "):
-            return UnknownType(f"expected a known type, got {reason.removeprefix('Invalid value ')}", "type")
-        return Malformed("expected text in `type`", "type")
     missing = "Object missing required field `"
     if reason.startswith(missing):
         name = reason.removeprefix(missing).rstrip("`")
@@ -136,15 +139,38 @@ def explain(error: Exception, decode_freely: Callable[[], Any]) -> PeerError:
         return Invalid("expected a value, got nothing", f"{field}.{name}" if field else name)
     if not field:
         return Malformed(lower_first(reason.replace("`", "")))
+    try:
+        what_came = came(decode_freely(), field)
+    except msgspec.ValidationError:  # a number beyond all bounds, here or further on
+        what_came = "one out of range"
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as other:  # it ends before it is whole
+        return Malformed(f"expected one encoded object, got something else: {other}")
+    return _wrong(reason, field, what_came)
+
+
+def _wrong(reason: str, field: str, what_came: str) -> PeerError:
+    """The cause of a value that is there, but not as it should be."""
+    if field == "type" and not reason.startswith("Invalid value "):
+        return Malformed("expected text in `type`", field)
+    if field == "type":
+        return UnknownType(f"expected a known type, got {what_came}", field)
+    if reason.startswith("Invalid enum value "):  # it goes on with the value, however long
+        return Invalid(f"expected one of the known values, got {what_came}", field)
     expected = lower_first(reason.replace("`", "")).partition(", got ")[0]
-    return Invalid(f"{expected}, got {came(decode_freely(), field)}", field)
+    return Invalid(f"{expected.replace('number out of range', 'expected a number')}, got {what_came}", field)
 
 
 def came(value: Any, field: str) -> str:
     """What stands in `field` of a message, short enough for an error's text."""
-    for name in field.split("."):
-        value = value.get(name) if isinstance(value, dict) else value
-    text = json.dumps(value, default=str)
+    for name in STEP.findall(field):
+        if isinstance(value, dict):
+            value = value.get(name)
+        elif isinstance(value, list) and name.isdigit() and int(name) < len(value):
+            value = value[int(name)]
+    try:
+        text = json.dumps(value, default=str)
+    except (TypeError, ValueError, RecursionError):
+        text = type(value).__name__
     return text if len(text) <= 80 else f"{text[:80]}…"
 
 
@@ -159,20 +185,43 @@ def lower_first(text: str) -> str:
 
 
 def check_free_data(message: Any) -> None:
-    """Refuse, in what users may fill freely, numbers that other readers of JSON would change.
+    """Refuse, in what users may fill freely, what other readers of JSON would change or could not read.
 
     Raises:
-        Invalid: NaN, an infinity or an integer beyond 2^53 - 1; names the field.
+        Invalid: NaN, an infinity or an integer beyond 2^53 - 1, too many levels, or no JSON; names the field.
         TooLarge: more than 64 KiB in one field.
     """
     for name in FREE_DATA:
         value = getattr(message, name, None)
         if value is not None and value is not msgspec.UNSET:
-            bad = unsafe_number(value)
-            if bad is not None:
-                raise Invalid(f"expected finite numbers up to {SAFE}, got {bad}", name)
-            if (size := len(msgspec.json.encode(value))) > DATA_BYTES:
-                raise TooLarge(f"expected at most {DATA_BYTES} bytes, got {size}", name)
+            _check_free(value, name)
+
+
+def _check_free(value: Any, name: str) -> None:
+    if nested_deeper(value, DATA_DEPTH):
+        raise Invalid(f"expected at most {DATA_DEPTH} levels of nesting, got more", name)
+    bad = unsafe_number(value)
+    if bad is not None:
+        raise Invalid(f"expected finite numbers up to {SAFE}, got {bad}", name)
+    try:
+        size = len(msgspec.json.encode(value))
+    except (TypeError, ValueError) as error:  # MessagePack has keys and types that JSON lacks
+        raise Invalid(f"expected what JSON can hold, got other: {error}", name) from None
+    if size > DATA_BYTES:
+        raise TooLarge(f"expected at most {DATA_BYTES} bytes, got {size}", name)
+
+
+def nested_deeper(value: Any, most: int) -> bool:
+    """Whether lists and mappings stand in one another more than `most` levels deep."""
+    level = [value]
+    for _ in range(most):
+        level = [
+            child
+            for item in level
+            if isinstance(item, dict | list | tuple)
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+    return any(isinstance(item, dict | list | tuple) for item in level)
 
 
 def unsafe_number(value: Any) -> float | int | None:

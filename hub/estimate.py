@@ -10,10 +10,11 @@ import math
 from collections import deque
 from collections.abc import Sequence
 
-from hub.view import Curve, Number, Phase
+from hub.view import SAFE, Curve, Number, Phase
 
 WINDOW_S = 10.0  # long enough to be steady, short enough to follow a change of pace
 LEAST_SPAN_S = 1.0  # a rate over less is noise
+APART_S = 0.1  # samples closer than this are one: so many reports a second cost no more than ten
 BUCKET_S = 1.0  # the spread of the rate is taken between seconds
 Z90 = 1.2816  # 90th percentile of the standard normal distribution
 
@@ -48,6 +49,8 @@ class Estimator:
             self._phase = phase
             self._points.clear()
         if not self._points or done > self._points[-1][1]:
+            if len(self._points) > 1 and self._points[-1][0] - self._points[-2][0] < APART_S:
+                self._points.pop()
             self._points.append((now, done))
         while len(self._points) > 2 and self._points[1][0] < now - WINDOW_S:
             self._points.popleft()
@@ -83,7 +86,8 @@ class Estimator:
             return None
         here = max(self._total - self._points[-1][1], 0) / rate
         later = self._later(rate, self._total / rate)
-        return None if later is None else here + later
+        left = None if later is None else here + later
+        return left if left is not None and left <= SAFE else None
 
     def _later(self, rate: float, this_phase_s: float) -> float | None:
         """Seconds for the phases after this one; None when one of them cannot be told."""
@@ -92,6 +96,8 @@ class Estimator:
         current = self._phases[self._phase]
         seconds = 0.0
         for phase in self._phases[self._phase + 1 :]:
+            if phase.finished_at is not None:
+                continue  # gone back to an earlier one
             one = self._whole(phase, current, rate, this_phase_s)
             if one is None:
                 return None

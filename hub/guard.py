@@ -45,17 +45,21 @@ class Guard:
         except PeerError as error:
             await self._refuse(error, scope, receive, send)
             return
-        await self._app(scope, receive, _with_headers(send) if scope["type"] == "http" else send)
+        await self._app(scope, receive, with_headers(send) if scope["type"] == "http" else send)
 
     async def _refuse(self, error: PeerError, scope: Scope, receive: Receive, send: Send) -> None:
         """Before the upgrade, where the server can say why; else by closing an unaccepted socket (403)."""
-        if scope["type"] == "http" or "websocket.http.response" in (scope.get("extensions") or {}):
+        if scope["type"] == "http":
+            await problem(error)(scope, receive, with_headers(send))
+        elif "websocket.http.response" in (scope.get("extensions") or {}):
             await problem(error)(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
 
 
-def _with_headers(send: Send) -> Send:
+def with_headers(send: Send) -> Send:
+    """A `send` whose responses tell browsers what they may do with them, unless they say so themselves."""
+
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)

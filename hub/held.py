@@ -13,7 +13,7 @@ from hub.protocol import ToWorker
 from hub.rows import ArtifactRow, CheckpointRow, JobRow, Note, RunRow, Write
 from hub.shown import Shown
 from hub.state import Change, JobFacts, JobState, Place
-from hub.view import Curve, Outcome, Sample
+from hub.view import Curve, Outcome, Sample, Status
 
 FIRST_SAMPLE_MS = 1_000
 
@@ -47,8 +47,11 @@ class Held:
         job: its core, possibly ahead of what is committed.
         shown: the newest version that viewers may see.
         pending: durable changes that are not committed yet.
+        unseen: those of them that viewers will see; while there are any, `shown` stays as it is.
+        deleted: its deletion is under way; for whoever asks, it is gone.
         worker: who works on it, while connected.
-        acked: highest number that is committed.
+        worker_attempt: which attempt that worker opened.
+        acked: highest number of the current attempt that is committed.
         data: of the last checkpoint.
         unsaved: moving numbers changed since they were last saved.
         trail: (seconds, fraction) as sampled, for the kind's curve.
@@ -59,8 +62,11 @@ class Held:
         self.job = job
         self.shown: Shown | None = None
         self.pending = 0
+        self.unseen = 0
+        self.deleted = False
         self.worker: WorkerEnd | None = None
-        self.acked = job.state.acked
+        self.worker_attempt = 0
+        self._acked = (job.state.attempt, job.state.acked)
         self.unsaved = False
         self.data: Any = None
         self.trail: list[tuple[float, float]] = []
@@ -69,6 +75,31 @@ class Held:
         self.sample_every_ms = sample_every_ms
         self.sampled_at = 0
         self.samples = samples
+
+    @property
+    def acked(self) -> int:
+        attempt, n = self._acked
+        return n if attempt == self.job.state.attempt else 0  # numbers begin anew with each attempt
+
+    def stored(self, attempt: int, n: int) -> None:
+        """A numbered message of that attempt is committed."""
+        self._acked = max(self._acked, (attempt, n))
+
+    @property
+    def finished_itself(self) -> bool:
+        """Whether the current attempt is over by its own `finish`, which its worker may not know to be stored."""
+        state = self.job.state
+        if state.status is Status.CANCELLED:
+            return state.started_at is not None and (state.cancel is None or state.cancel.how == "acknowledged")
+        failed = state.status is Status.FAILED and state.attempts[-1].outcome is Outcome.FAILED
+        return state.status is Status.SUCCEEDED or (failed and state.started_at is not None)
+
+    def forgive(self, slept_ms: int) -> None:
+        """Move what deadlines are counted from behind the time in which nobody could be heard."""
+        state = self.job.state
+        if not state.status.terminal:
+            state.heard_at = None if state.heard_at is None else state.heard_at + slept_ms
+            state.advanced_at = None if state.advanced_at is None else state.advanced_at + slept_ms
 
     @property
     def id(self) -> str:

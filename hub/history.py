@@ -45,7 +45,7 @@ def curve_of(trail: Sequence[tuple[float, float]], elapsed_s: float) -> list[flo
     """
     if len(trail) < 2 or elapsed_s <= 0:
         return []
-    points = [(0.0, 0.0), *trail, (elapsed_s, 1.0)]
+    points = [(0.0, 0.0), *((at, done) for at, done in trail if at < elapsed_s), (elapsed_s, 1.0)]
     curve: list[float] = []
     index = 0
     for step in range(1, CURVE_POINTS + 1):
@@ -53,8 +53,8 @@ def curve_of(trail: Sequence[tuple[float, float]], elapsed_s: float) -> list[flo
         while index < len(points) - 2 and points[index + 1][0] < at:
             index += 1
         (left_at, left), (right_at, right) = points[index], points[index + 1]
-        share = (at - left_at) / (right_at - left_at) if right_at > left_at else 1.0
-        curve.append(left + (right - left) * min(max(share, 0.0), 1.0))
+        share = (at - left_at) / (right_at - left_at)  # left_at < at <= right_at
+        curve.append(left + (right - left) * share)
     return curve
 
 

@@ -8,22 +8,21 @@ on. Moving numbers are shown at once and saved every half second.
 from __future__ import annotations
 
 import asyncio
-import heapq
-import logging
 import platform
 from collections.abc import Callable
-from typing import Literal, Protocol
+from typing import Literal
 
 import msgspec
 
 from hub import auth
-from hub.codec import Encoding, Frame
-from hub.errors import Conflict, NotFound, PeerError, Revoked, Unavailable
+from hub.alarm import Alarm
+from hub.delivery import Closable, Delivery, Viewing
+from hub.errors import Conflict, Invalid, NotFound, PeerError, Revoked, Unavailable
 from hub.held import Held, WorkerEnd, held_of
 from hub.history import PastRuns
 from hub.job import Job
 from hub.phases import plan
-from hub.protocol import Ack, AttemptMessage, CancelOrder, Numbered, Open, Opened, SavedCheckpoint, Summary
+from hub.protocol import AttemptMessage, CancelOrder, Numbered, Open, Opened, RevokedWork, SavedCheckpoint, Summary
 from hub.rooms import Rooms
 from hub.rows import JobRow, Write
 from hub.settings import Settings
@@ -33,32 +32,7 @@ from hub.store import Store
 from hub.summary import Tally
 from hub.view import Outcome, Phase, Status
 
-LOG = logging.getLogger("barcast")
 RUNS_READ = 50  # of a kind: enough for steady percentiles, recent enough to follow a change
-
-
-class Closable(Protocol):
-    """A live socket."""
-
-    def close_soon(self, code: int, reason: str, retry_after_s: float | None) -> None:
-        """Say why, then close."""
-        ...
-
-
-class Viewing(Closable, Protocol):
-    """A viewer, as the hub sees it."""
-
-    def write(self) -> None:
-        """Write the frames of this turn, all in one."""
-        ...
-
-    def put(self, message: object) -> None:
-        """Send a message to this viewer alone."""
-        ...
-
-    def sweep(self, now: int, beat: dict[Encoding, Frame]) -> None:
-        """Once a second: a beat after silence, and an end for one that takes nothing."""
-        ...
 
 
 class Hub:
@@ -92,7 +66,10 @@ class Hub:
         self.viewers: set[Viewing] = set()
         self.workers: set[Closable] = set()
         self.rooms = Rooms(round(settings.update_interval_s * 1000), round(settings.hidden_interval_s * 1000))
+        self.delivery = Delivery(self.rooms, clock, self.shown_of)
+        self.alarm = Alarm(clock, self.tick)
         self.tally = Tally()
+        self.recount = False  # a job that had ended is gone or goes on: what the store counts is read again
         self.on_end: Callable[[Held, Outcome], None] = lambda held, outcome: None
         self.slots_free: Callable[[], int] = lambda: 0
         self.on_force: Callable[[Held], None] = lambda held: None
@@ -101,13 +78,6 @@ class Hub:
         self._past: dict[str, PastRuns] = {}
         self._past_stale: set[str] = set()
         self._keys: dict[tuple[str, str], asyncio.Future[Held]] = {}
-        self._moved: dict[Held, None] = {}
-        self._writing: dict[Viewing, None] = {}
-        self._to_ack: dict[Held, None] = {}
-        self._flush_queued = self._urgent = False
-        self._flush_timer: asyncio.TimerHandle | None = None
-        self._deadlines: list[tuple[int, str]] = []
-        self._deadline_timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
 
     # ── Finding and making jobs ───────────────────────────────────────────────
@@ -124,7 +94,7 @@ class Hub:
             held = self.jobs.get(job)  # somebody else may have fetched it meanwhile
             if held is None and row is not None:
                 held = self.hold(await self.load(row))
-        if held is None:
+        if held is None or held.shown is None or held.deleted:
             raise NotFound("no such job")
         return held
 
@@ -134,6 +104,7 @@ class Hub:
         if held.job.state.saved is not None:
             checkpoint = await self.store.checkpoint(row.id)
             held.data = msgspec.json.decode(checkpoint.data) if checkpoint else None
+        held.shown = self._picture(held)
         return held
 
     def hold(self, held: Held) -> Held:
@@ -249,6 +220,7 @@ class Hub:
         if not held.job.state.status.terminal:
             raise Conflict(f"only an ended job can be deleted; this one is {held.job.state.status}")
         self.check_storage()
+        held.deleted = True
         done = self._loop.create_future()
         self.store.submit(Write(job_id=job, delete=True), lambda: _resolve(done))
         await done
@@ -257,6 +229,7 @@ class Hub:
     def drop(self, job: str) -> None:
         """A job is no longer kept: whoever watches it is told."""
         self.jobs.pop(job, None)
+        self.recount = True
         self.rooms.remove(job)
 
     def evict(self) -> None:
@@ -279,24 +252,32 @@ class Hub:
             held, _ = await self.once(message.kind or "", message.key, lambda: self._create_outside(message))
         else:
             held = await self.find(message.job)
-        self.attach(held, message, end, token)
+        if held.job.facts.startable:
+            self._check_token(held, message, token)
+        self.attach(held, message, end)
 
-    def attach(self, held: Held, message: Open, end: WorkerEnd, token: str | None) -> None:
-        """Bind a worker to a job in memory; see :meth:`open`."""
-        job, now = held.job, self.clock()
-        attempt = message.attempt or job.state.attempt
-        if job.facts.place == "process":
-            expected = auth.worker_token(self.secret, held.id, attempt, job.state.launches)
-            auth.check_token(token, expected, needed=True)
-        change = job.open(message, self._worker_name(held), now)
-        if held.worker is not None and held.worker is not end:
-            held.worker.send(job.revocation("another worker took the job"))
-        held.worker = end
+    def _check_token(self, held: Held, message: Open, token: str | None) -> None:
+        """Work that was handed out goes to the worker it was handed to."""
+        state = held.job.state
+        if token is not None and message.attempt is not None and message.attempt < state.attempt:
+            raise Revoked(f"attempt {message.attempt} of this job is over")
+        expected = auth.worker_token(self.secret, held.id, state.attempt, state.launches)
+        auth.check_token(token, expected, needed=True)
+
+    def attach(self, held: Held, message: Open, end: WorkerEnd) -> None:
+        """Bind a worker to a job in memory; see :meth:`open`. Whether it may is known already."""
+        job = held.job
+        finished = held.finished_itself and message.attempt in (None, job.state.attempt)
+        change = Change() if finished else job.open(message, self._worker_name(held), self.clock())
+        if held.worker is not None and held.worker is not end and not finished:
+            taken = RevokedWork(job=held.id, attempt=held.worker_attempt, reason="another worker took the job")
+            held.worker.send(taken)
+        held.worker, held.worker_attempt = end, job.state.attempt
         self.commit_then(held, change, lambda: end.send(self._opened(held, message)))
 
     async def _create_outside(self, message: Open) -> Held:
         if message.kind is None:
-            raise Conflict("expected job and attempt, or a kind")
+            raise Invalid("expected a kind, or job and attempt", "kind")
         facts = self.facts(
             kind=message.kind,
             title=message.title or message.kind,
@@ -319,7 +300,9 @@ class Hub:
         return Opened(
             id=message.id, job=held.id, attempt=state.attempt, status=state.status, acked=held.acked,
             lease_s=job.facts.lease_s, report_interval_s=settings.report_interval_s,
-            checkpoint=SavedCheckpoint(at=saved.at, done=saved.done, fraction=saved.fraction, data=held.data)
+            checkpoint=SavedCheckpoint(
+                at=saved.at, done=saved.done, fraction=saved.fraction, data=held.data, counters=saved.counters
+            )
             if saved else None,
             cancel=CancelOrder(reason=order.reason, by=order.by, grace_s=order.grace_s) if order else None,
             history=job.history,
@@ -343,7 +326,7 @@ class Hub:
             raise self._not_yours(held, message)
         change = held.job.apply(message, self.clock())
         if isinstance(message, Numbered):
-            self.commit_then(held, change, lambda: self._ack(held, message.attempt, message.n))
+            self.commit_then(held, change, lambda: self._stored(held, message, end))
         else:
             self.commit_then(held, change, None)
         return held
@@ -360,17 +343,10 @@ class Hub:
             if held.worker is end:
                 held.worker = None
 
-    def _ack(self, held: Held, attempt: int, n: int) -> None:
-        if attempt == held.job.state.attempt:
-            held.acked = max(held.acked, n)
-        self._to_ack[held] = None
-        self._flush_soon(urgent=False)
-
-    def _send_acks(self) -> None:
-        waiting, self._to_ack = self._to_ack, {}
-        for held in waiting:
-            if held.worker is not None:
-                held.worker.send(Ack(job=held.id, attempt=held.job.state.attempt, n=held.acked))
+    def _stored(self, held: Held, message: Numbered, end: WorkerEnd | None) -> None:
+        held.stored(message.attempt, message.n)
+        if end is not None:
+            self.delivery.acknowledge(end, held.id, message.attempt, message.n)
 
     # ── Store, then show ──────────────────────────────────────────────────────
 
@@ -385,24 +361,25 @@ class Hub:
 
         A change that is not durable waits for the ones before it that are.
         """
+        shown = self._picture(held) if change.durable and change.visible else None
+        if change.visible and not change.durable:
+            self._move(held)
         if change.durable or (then is not None and held.pending):
             write = held.write(change, self.clock()) if change.durable else Write(job_id=held.id)
-            shown = self._picture(held) if change.visible else None
             held.pending += 1
+            held.unseen += shown is not None
             self.store.submit(write, lambda: self._committed(held, change, shown, then))
-        else:
-            if change.visible:
-                self._move(held)
-            if then is not None:
-                then()
+        elif then is not None:
+            then()
         if change.durable or held.deadline is None:
-            self.arm(held)
+            self.alarm.set(held)
 
     def _committed(self, held: Held, change: Change, shown: Shown | None, then: Callable[[], object] | None) -> None:
         held.pending -= 1
         if shown is not None:
-            self._show(held, shown, phases=change.phases, whole=change.whole)
-        if held.pending == 0 and held.shown is not None and held.shown.seq < held.job.state.seq:
+            held.unseen -= 1
+            self.delivery.show(held, shown, phases=change.phases, whole=change.whole)
+        if held.unseen == 0 and held.shown is not None and held.shown.seq < held.job.state.seq:
             self._move(held)
         if change.entries:
             held.last_entry = change.entries[-1].n
@@ -425,101 +402,54 @@ class Hub:
         self.on_end(held, outcome)
 
     def _picture(self, held: Held) -> Shown:
-        return Shown(view_of(held.job, self.around(held), self.clock()))
+        return Shown(view_of(held.job, self.around(held), self.clock()), held.job.state.queued_at)
 
     def shown_of(self, held: Held) -> Shown:
         """The newest version of a job that may be seen: all that is durable in it is committed."""
-        if held.shown is None or (held.pending == 0 and held.shown.seq < held.job.state.seq):
+        if held.shown is None or (held.unseen == 0 and held.shown.seq < held.job.state.seq):
             held.shown = self._picture(held)
         return held.shown
-
-    def _show(self, held: Held, shown: Shown, *, phases: bool, whole: bool) -> None:
-        before = held.shown
-        held.shown = shown
-        self.rooms.change(shown, phases=phases, whole=whole)
-        self._flush_soon(urgent=whole or before is None or before.view.status is not shown.view.status or phases)
 
     def _move(self, held: Held) -> None:
         """Numbers moved: to be shown with the next flush, and saved within the second."""
         held.unsaved = True
-        if held.pending == 0 and self.rooms.watched(held.id):
-            self._moved[held] = None
-            self._flush_soon(urgent=False)
+        self.delivery.move(held)
 
-    def touch(self, viewer: Viewing) -> None:
-        """A viewer has frames to be written at the end of this turn of the loop."""
-        self._writing[viewer] = None
-        self._flush_soon(urgent=False)
-
-    def _flush_soon(self, *, urgent: bool) -> None:
-        self._urgent = self._urgent or urgent
-        if not self._flush_queued:
-            self._flush_queued = True
-            self._loop.call_soon(self.flush)
-
-    def flush(self) -> None:
-        """Send what is due to the rooms; what a viewer is owed in one turn leaves in one write."""
-        self._flush_queued = False
-        urgent, self._urgent = self._urgent, False
-        moved, self._moved = self._moved, {}
-        for held in moved:
-            if held.pending == 0:
-                self.rooms.change(self.shown_of(held), phases=False, whole=False)
-        now = self.clock()
-        due = self.rooms.flush(now, urgent=urgent)
-        writing, self._writing = self._writing, {}
-        for viewer in writing:
-            viewer.write()
-        self._send_acks()
-        if self._flush_timer is not None:
-            self._flush_timer.cancel()
-        self._flush_timer = None if due is None else self._loop.call_later((due - now) / 1000, self.flush)
+    def known(self) -> list[Shown]:
+        """Every job in memory as far as it is committed."""
+        return [held.shown for held in self.jobs.values() if held.shown is not None]
 
     def feed(self) -> list[Shown]:
         """What the feed holds: every job that is not terminal, and the newest that are; newest first."""
-        seen = [held for held in self.jobs.values() if held.shown is not None or not held.pending]
-        ended = [held for held in seen if held.job.state.status.terminal]
-        ended.sort(key=lambda held: held.job.state.finished_at or 0, reverse=True)
-        going = [held for held in seen if not held.job.state.status.terminal]
-        going.sort(key=lambda held: held.id, reverse=True)
-        return [self.shown_of(held) for held in going + ended[: self.settings.feed_terminal_jobs]]
+        seen = [self.shown_of(held) for held in self.jobs.values() if held.shown is not None]
+        ended = [shown for shown in seen if shown.status.terminal]
+        ended.sort(key=lambda shown: shown.view.finished_at or 0, reverse=True)
+        going = [shown for shown in seen if not shown.status.terminal]
+        going.sort(key=lambda shown: shown.id, reverse=True)
+        return going + ended[: self.settings.feed_terminal_jobs]
 
     def summary(self) -> Summary:
         """The numbers above the list."""
         storage: Literal["ok", "failing"] = "failing" if self.store.failing else "ok"
-        states = (held.job.state for held in self.jobs.values())
-        return self.tally.summary(states, slots_free=self.slots_free(), storage=storage)
+        return self.tally.summary(self.known(), slots_free=self.slots_free(), storage=storage)
 
     # ── Time ──────────────────────────────────────────────────────────────────
 
-    def arm(self, held: Held) -> None:
-        """See to it that the job is ticked when it is due; a timer that fires early costs nothing."""
-        at = held.job.next_deadline
-        if at is None or (held.deadline is not None and held.deadline <= at):
-            return
-        held.deadline = at
-        heapq.heappush(self._deadlines, (at, held.id))
-        self._arm_timer()
+    def tick(self, job: str) -> None:
+        """Do what is due in a job."""
+        self._forgive_sleep()
+        held = self.jobs.get(job)
+        if held is not None:
+            held.deadline = None
+            self.commit_then(held, held.job.tick(self.clock()), None)
+            self.alarm.set(held)
 
-    def _arm_timer(self) -> None:
-        if self._deadline_timer is not None:
-            self._deadline_timer.cancel()
-            self._deadline_timer = None
-        if self._deadlines:
-            delay = max(self._deadlines[0][0] - self.clock(), 0) / 1000
-            self._deadline_timer = self._loop.call_later(delay, self.tick)
-
-    def tick(self) -> None:
-        """Do what is due in every job."""
-        now = self.clock()
-        while self._deadlines and self._deadlines[0][0] <= now:
-            _, job = heapq.heappop(self._deadlines)
-            held = self.jobs.get(job)
-            if held is not None:
-                held.deadline = None
-                self.commit_then(held, held.job.tick(now), None)
-                self.arm(held)
-        self._arm_timer()
+    def _forgive_sleep(self) -> None:
+        """Nobody was heard while this machine was suspended; that is no silence of theirs."""
+        slept = self.alarm.slept_ms()
+        if slept:
+            for held in self.jobs.values():
+                held.forgive(slept)
 
     def save(self) -> None:
         """Hand every job's newest moving numbers to the store."""
@@ -541,9 +471,8 @@ class Hub:
 
     def stop_timers(self) -> None:
         """Nothing more happens by itself."""
-        for timer in (self._flush_timer, self._deadline_timer):
-            if timer is not None:
-                timer.cancel()
+        self.alarm.stop()
+        self.delivery.stop()
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

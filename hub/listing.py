@@ -31,7 +31,8 @@ def kind_lines(kinds: Sequence[KindView]) -> Iterator[str]:
 def parameter_words(name: str, schema: Mapping[str, Any], *, needed: bool) -> str:
     """`batch=5000 (integer)`, `path=… (path, needed)`."""
     default = "…" if needed else words.plain(_as_typed(schema.get("default")))
-    kind = schema.get("format") or " or ".join(sorted(types_of(schema))) or "anything"
+    choices = " or ".join(words.plain(_as_typed(value)) for value in schema.get("enum", ()))
+    kind = choices or schema.get("format") or " or ".join(sorted(types_of(schema))) or "anything"
     return f"{name}={default} ({kind}{', needed' if needed else ''})"
 
 

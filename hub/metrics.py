@@ -25,7 +25,7 @@ class HubCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         hub, summary = self._service.hub, self._service.hub.summary()
         jobs = GaugeMetricFamily("barcast_jobs", "Jobs that have not ended, by status.", labels=["status"])
-        count = Counter(held.job.state.status for held in hub.jobs.values())
+        count = Counter(shown.view.status for shown in hub.known())
         for status in Status:
             if not status.terminal:
                 jobs.add_metric([status.value], count[status])
@@ -50,7 +50,8 @@ class Metrics:
     def __init__(self, service: Service) -> None:
         self._collector = HubCollector(service)
 
-    async def __call__(self, request: Request) -> Response:
+    async def read(self, request: Request) -> Response:
+        """The endpoint."""
         registry = CollectorRegistry()
         registry.register(self._collector)
         return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -13,16 +13,46 @@ MOST = 100  # phases of one job; a bar of more cannot be read
 
 
 def plan(phases: list[Phase], declared: Sequence[Phase], history: Curve | None) -> list[Phase]:
-    """The phases that have started, followed by the declared ones."""
+    """The phases that have started, followed by the declared ones that have not.
+
+    Args:
+        phases: all phases so far.
+        declared: by name; one that has started is declared again by whoever comes back.
+        history: what earlier runs say, or None.
+
+    Raises:
+        Invalid: more than 100 phases.
+    """
     begun = [phase for phase in phases if phase.started_at is not None]
-    fresh = [
-        Phase(name=p.name, total=p.total, unit=p.unit, weight=p.weight, typical=_typical(p.name, history))
-        for p in declared
-        if p.name not in {phase.name for phase in begun}
-    ]
-    if len(begun) + len(fresh) > MOST:
-        raise Invalid(f"expected at most {MOST} phases, got {len(begun) + len(fresh)}", "phases")
-    return begun + fresh
+    earlier = {phase.name: phase for phase in phases if phase.started_at is None}
+    started = [phase.name for phase in begun]
+    planned = list(begun)
+    for phase in declared:
+        if phase.name in started:
+            started.remove(phase.name)
+        else:
+            planned.append(_declared(phase, earlier.get(phase.name), history))
+    if len(planned) > MOST:
+        raise Invalid(f"expected at most {MOST} phases, got {len(planned)}", "phases")
+    return planned
+
+
+def _declared(phase: Phase, earlier: Phase | None, history: Curve | None) -> Phase:
+    """A phase that has not started, with what an earlier attempt did of it."""
+    usual = _typical(phase.name, history)
+    plain = Phase(name=phase.name, total=phase.total, unit=phase.unit, weight=phase.weight, typical=usual)
+    if earlier is None:
+        return plain
+    return msgspec.structs.replace(plain, done=earlier.done, finished_at=earlier.finished_at)
+
+
+def place_after(phase: Phase, planned: Sequence[Phase]) -> int | None:
+    """Where the current phase stands in a new plan; None when it is not part of it."""
+    for index, other in enumerate(planned):
+        waiting = phase.started_at is None and other.started_at is None
+        if other is phase or (waiting and other.name == phase.name):
+            return index
+    return None
 
 
 def begin(phases: list[Phase], current: int | None, begun: Phase, history: Curve | None) -> tuple[list[Phase], int]:
@@ -40,9 +70,7 @@ def begin(phases: list[Phase], current: int | None, begun: Phase, history: Curve
     Raises:
         Invalid: more than 100 phases.
     """
-    result = list(phases)
-    if current is not None and result[current].finished_at is None:
-        result[current] = finish(result[current], begun.started_at)
+    result = _leave(phases, current, begun.started_at)
     index = next((i for i, p in enumerate(result) if p.name == begun.name and p.started_at is None), None)
     if index is None:
         if len(result) >= MOST:
@@ -58,13 +86,41 @@ def begin(phases: list[Phase], current: int | None, begun: Phase, history: Curve
         total=declared.total if begun.total is None else begun.total,
         unit=declared.unit if begun.unit is None else begun.unit,
         started_at=begun.started_at,
+        finished_at=None,
     )
     return result, index
+
+
+def go_to(phases: list[Phase], current: int | None, index: int, now: int) -> list[Phase]:
+    """The phases once the one at `index` is current: it starts if it had not, which ends the one before."""
+    if phases[index].started_at is not None:
+        return phases
+    result = _leave(phases, None if current == index else current, now)
+    result[index] = msgspec.structs.replace(result[index], started_at=now, finished_at=None)
+    return result
+
+
+def _leave(phases: list[Phase], current: int | None, now: int | None) -> list[Phase]:
+    """The phases once the current one is done. One that an earlier attempt began is not."""
+    result = list(phases)
+    if current is not None and result[current].finished_at is None and result[current].started_at is not None:
+        result[current] = finish(result[current], now)
+    return result
 
 
 def finish(phase: Phase, now: int | None) -> Phase:
     """The phase, done. A phase that reported nothing of its total keeps what it reported."""
     return msgspec.structs.replace(phase, finished_at=now)
+
+
+def fresh(phase: Phase) -> Phase:
+    """The phase as it was before it started."""
+    return msgspec.structs.replace(phase, done=0, started_at=None, finished_at=None)
+
+
+def again(phases: Sequence[Phase]) -> list[Phase]:
+    """The phases as a checkpoint left them, for the attempt that goes on from there: none has started in it."""
+    return [msgspec.structs.replace(phase, started_at=None) for phase in phases]
 
 
 def weights(phases: Sequence[Phase]) -> list[float]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from hub import phases as steps
 from hub.estimate import Estimator
@@ -29,16 +31,36 @@ class Progress:
         self.history = history
         self._story = story
         self._estimator = Estimator(state.total, state.phases, history)
+        self._told: set[str] = set()  # what the worker estimates itself, in the current phase
 
     def begin_again(self) -> None:
         """The numbers were set anew (another attempt, another plan): what was seen of their pace is void."""
         self._estimator = Estimator(self.state.total, self.state.phases, self.history)
+        self._told.clear()
+
+    def plan(self, declared: Sequence[Phase], change: Change) -> None:
+        """Take other phases for those that have not started.
+
+        Raises:
+            Invalid: too many.
+        """
+        state = self.state
+        planned = steps.plan(state.phases, declared, self.history)
+        if planned == state.phases:
+            return
+        if state.phase is not None:
+            state.phase = steps.place_after(state.phases[state.phase], planned)
+            if state.phase is None:
+                state.done = state.total = state.unit = None
+        state.phases = planned
+        self.begin_again()
+        change.visible = change.durable = change.phases = True
 
     def report(self, message: Report, now: int, change: Change) -> None:
         """Take the absolute values of a report."""
         state = self.state
         advanced = False
-        if message.phase is not UNSET and message.phase != state.phase:
+        if message.phase is not UNSET and self._is_elsewhere(message.phase):
             self._go_to_phase(message.phase, now, change)
             advanced = True
         if message.total is not UNSET and message.total != state.total:
@@ -54,17 +76,14 @@ class Progress:
         self._estimate(message, now, change)
         self._hold_fraction(change)
 
+    def _is_elsewhere(self, index: int) -> bool:
+        """Whether a report of this phase tells of another one than the current, or of its start."""
+        return index != self.state.phase or self.state.phases[index].started_at is None
+
     def _go_to_phase(self, index: int, now: int, change: Change) -> None:
         state = self.state
-        started = state.phases[index].started_at
         self._keep_phase()
-        state.phases, state.phase = (
-            steps.begin(
-                state.phases, state.phase, msgspec.structs.replace(state.phases[index], started_at=now), self.history
-            )
-            if started is None
-            else (state.phases, index)
-        )
+        state.phases, state.phase = steps.go_to(state.phases, state.phase, index, now), index
         self._enter_phase(now, change)
 
     def _set_total(self, total: Number | None, now: int, change: Change) -> None:
@@ -79,9 +98,9 @@ class Progress:
     def advanced(self, now: int, change: Change) -> None:
         """Something moved: a stall is over, and the usual gap is known a little better."""
         state = self.state
-        if state.advanced_at is not None:
-            gap = max(now - state.advanced_at, 0)
-            state.gap_ms = gap if state.gap_ms is None else state.gap_ms + GAP_SHARE * (gap - state.gap_ms)
+        assert state.advanced_at is not None, "set when the attempt started"
+        gap = max(now - state.advanced_at, 0)
+        state.gap_ms = gap if state.gap_ms is None else state.gap_ms + GAP_SHARE * (gap - state.gap_ms)
         state.advanced_at = now
         change.visible = True
         if state.stalled:
@@ -89,21 +108,23 @@ class Progress:
             self._story.tell(change, now, "recovered", "Advancing again")
 
     def _estimate(self, message: Report, now: int, change: Change) -> None:
-        """The worker's own rate and ETA win; otherwise they come from the samples seen here."""
+        """The worker's own rate and ETA win, and stay; otherwise they come from the samples seen here."""
         state, seconds = self.state, now / 1000
         if state.done is not None:
             self._estimator.update(seconds, state.done, state.phase, state.total)
-        before = (state.rate, state.eta_s)
-        told = message.rate is not UNSET or message.eta_s is not UNSET
-        if told:
-            state.rate = message.rate if message.rate is not UNSET else state.rate
-            state.eta_s = message.eta_s if message.eta_s is not UNSET else state.eta_s
-        else:
-            state.rate = self._estimator.rate(seconds)
-            state.eta_s = self._estimator.eta(seconds)
-        low_high = None if told else self._estimator.interval(seconds)
+        before = (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
+        state.rate = self._own("rate", message.rate, state.rate, self._estimator.rate(seconds))
+        state.eta_s = self._own("eta_s", message.eta_s, state.eta_s, self._estimator.eta(seconds))
+        low_high = None if self._told else self._estimator.interval(seconds)
         state.eta_low_s, state.eta_high_s = low_high or (None, None)
-        change.visible = change.visible or before != (state.rate, state.eta_s)
+        change.visible = change.visible or before != (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
+
+    def _own(self, name: str, told: Number | UnsetType | None, kept: float | None, seen: float | None) -> float | None:
+        """What the worker tells now, or told before, or what was seen."""
+        if told is not UNSET:
+            self._told.add(name)
+            return told
+        return kept if name in self._told else seen
 
     def _hold_fraction(self, change: Change) -> None:
         """Within an attempt the fraction never falls, unless a total grew."""
@@ -146,13 +167,19 @@ class Progress:
         state = self.state
         done = state.done if message.done is None else message.done
         state.saved = Saved(
-            at=now, done=done, total=state.total, unit=state.unit, fraction=state.fraction, phase=state.phase,
+            at=now, done=done, total=state.total, unit=state.unit, fraction=self._fraction_at(done), phase=state.phase,
             phases=self.phases_now(), counters=dict(state.counters),
         )  # fmt: skip
         change.checkpoint = (message.data,)
         text = "Checkpoint" if done is None else f"Checkpoint at {done:,}{f' {state.unit}' if state.unit else ''}"
-        self._story.tell(change, now, "checkpoint", text, data={"done": done, "fraction": state.fraction})
-        change.visible = True
+        self._story.tell(change, now, "checkpoint", text, data={"done": done, "fraction": state.saved.fraction})
+        self.advanced(now, change)
+
+    def _fraction_at(self, done: Number | None) -> float | None:
+        """How far the job is, or was when so much was done."""
+        state = self.state
+        then = steps.fraction(state.phases, state.phase, done, state.total)
+        return state.fraction if then is None or state.fraction is None else min(then, state.fraction)
 
     def complete(self, now: int) -> None:
         """Success means that all of it is done, whatever was counted."""
@@ -161,9 +188,12 @@ class Progress:
         if state.total is not None and (state.done is None or state.done < state.total):
             state.done = state.total
         self._keep_phase()
-        if state.phase is not None and state.phases[state.phase].finished_at is None:
-            state.phases = list(state.phases)
-            state.phases[state.phase] = steps.finish(state.phases[state.phase], now)
+        state.phases = [
+            steps.finish(phase, now)
+            if phase.finished_at is None and (phase.started_at is not None or index == state.phase)
+            else phase
+            for index, phase in enumerate(state.phases)
+        ]
 
     def phases_now(self) -> list[Phase]:
         """The phases, with the current one's numbers in it."""

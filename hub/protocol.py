@@ -352,6 +352,7 @@ class SavedCheckpoint(Struct, kw_only=True):
     done: Number | None
     fraction: float | None
     data: Any
+    counters: dict[str, Number] = {}
 
 
 class CancelOrder(Struct, kw_only=True):

@@ -42,6 +42,6 @@ class Allowance:
         return max((amount - self._left) / self._per_s, 0.0)
 
     def _flow(self, now: int) -> None:
-        if self._at is not None:
-            self._left = min(self._left + max(now - self._at, 0) / 1000 * self._per_s, self._most)
-        self._at = now
+        before = now if self._at is None else self._at
+        self._at = max(now, before)
+        self._left = min(self._left + (self._at - before) / 1000 * self._per_s, self._most)

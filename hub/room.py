@@ -19,6 +19,7 @@ from hub.shown import Shown
 from hub.view import JobView, LogEntry
 
 FEED = "jobs"
+TOLD_SOMEBODY = 0  # in place of a seq: some viewers of the lane know the job, and all are to be sent it whole
 PIECE_BYTES = 48 * 1024  # a snapshot of many jobs comes in pieces, so that no client's limit is met
 
 
@@ -97,7 +98,16 @@ class Lane:
 
     def knows(self, shown: Shown) -> None:
         """A viewer here was just sent this job whole."""
-        self._sent.setdefault(shown.id, shown.seq)
+        self._sent.setdefault(shown.id, TOLD_SOMEBODY if shown.id in self._changed else shown.seq)
+
+    def adopt(self, other: Lane) -> None:
+        """A viewer came over from another lane of the same filter: what it missed there is told here."""
+        for job in other._sent:
+            self._sent.setdefault(job, TOLD_SOMEBODY)
+        for job, (shown, phases, whole) in other._changed.items():
+            if job in self._sent:
+                self._sent[job] = min(self._sent[job], other._sent.get(job, TOLD_SOMEBODY))
+            self.change(shown, phases=phases, whole=whole)
 
     @property
     def due(self) -> bool:
@@ -126,14 +136,14 @@ class Lane:
             if not matches(self.filter, shown.view):
                 if sent is not None:
                     del self._sent[job]
-                    yield Frame(encode(Gone(job=job, reason="filtered"), self.key.encoding), self.key.encoding), []
+                    yield Frame(encode(Gone(job=job, reason="filtered"), self.key.encoding), self.key.encoding), [job]
                 continue
             self._sent[job] = shown.seq
-            if sent is None or whole:
+            if not sent or whole:
                 raw = shown.whole(self.key.encoding, feed=self.topic == FEED)
                 yield Frame(encode(RawSnapshot([raw]), self.key.encoding), self.key.encoding), [job]
             elif shown.seq > sent:
-                updates.append(shown.update(self.key.encoding, sent + 1, phases=phases))
+                updates.append(shown.update(self.key.encoding, sent + 1, phases=phases, feed=self.topic == FEED))
                 updated.append(job)
         if updates:
             yield Frame(encode(RawUpdate(now, updates), self.key.encoding), self.key.encoding), updated
@@ -164,6 +174,13 @@ class Room:
         lane = self.lanes.get(key) or self.lanes.setdefault(key, Lane(self.topic, key, filter_))
         lane.members[member] = None
         self._lane_of[member] = lane
+        return lane
+
+    def repace(self, member: Member, encoding: Encoding, *, slow: bool) -> Lane:
+        """Put a viewer that is here into the lane of another pace, with its filter and what it is still owed."""
+        before = self._lane_of[member]
+        lane = self.join(member, encoding, before.filter, slow=slow)
+        lane.adopt(before)
         return lane
 
     def leave(self, member: Member) -> None:

@@ -61,7 +61,9 @@ class Rooms:
         """A viewer's tab was hidden or shown: it changes lanes, with its filter."""
         room = self._rooms.get(topic)
         if room is not None and member in room:
-            self.join(topic, member, encoding, room.filter_of(member), slow=slow)
+            lane = room.repace(member, encoding, slow=slow)
+            if lane.due:
+                self._due[lane] = room
 
     def filter_of(self, topic: str, member: Member) -> Filter | None:
         """The filter a viewer joined a topic with."""
@@ -86,7 +88,7 @@ class Rooms:
                 frame = lane.remove(job)
                 if frame is not None:
                     for member in list(lane.members):
-                        member.take(room.topic, frame, [])
+                        member.take(room.topic, frame, [job])
         self._rooms.pop(f"job:{job}", None)
 
     def flush(self, now: int, *, urgent: bool) -> int | None:

@@ -38,7 +38,9 @@ class Runner:
         self.schedule = Schedule(hub.settings.jobs_at_once)
         self.kinds: dict[str, KindInfo] = {info.kind: info for info in launcher.kinds()}
         self.stopping = False
+        self._forcing: set[str] = set()
         self._tasks = tasks
+        self._spawned: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         hub.on_end = self._on_end
         hub.on_force = lambda held: self._spawn(self._force(held))
@@ -93,6 +95,7 @@ class Runner:
             raise Conflict(f"this hub does not serve the kind {held.job.facts.kind!r}")
         self.hub.check_storage()
         await self.hub.commit(held, held.job.retry(by, self.hub.clock()))
+        self.hub.recount = True
         self._queue(held)
         return held
 
@@ -137,13 +140,18 @@ class Runner:
     def exited(self, job: str, attempt: int, how: str) -> None:
         """A process that had an attempt is gone; if it did not finish that attempt, this is its end."""
         held = self.hub.jobs.get(job)
-        if held is None or held.job.state.attempt != attempt:
+        if held is None or held.job.state.attempt != attempt or job in self._forcing:
             return
         self.hub.commit_then(held, held.job.worker_gone(how, self.hub.clock()), None)
 
     async def _force(self, held: Held) -> None:
+        """End the whole process tree; the attempt is over when nothing of it is left, not when its head is gone."""
         attempt = held.job.state.attempt
-        gone = await self.launcher.stop(held.id, attempt, self.hub.settings.kill_s)
+        self._forcing.add(held.id)
+        try:
+            gone = await self.launcher.stop(held.id, attempt, self.hub.settings.kill_s)
+        finally:
+            self._forcing.discard(held.id)
         if gone:
             self.exited(held.id, attempt, "stopped by force")
 
@@ -170,11 +178,11 @@ class Runner:
         job, state, now = held.job, held.job.state, self.hub.clock()
         if job.facts.place == "outside":
             state.heard_at = None if state.heard_at is None else now  # silence while we were away is not theirs
-            self.hub.arm(held)
+            self.hub.alarm.set(held)
         elif state.process is not None and self.launcher.adopt(held.id, state.attempt, state.process):
             state.heard_at = None if state.heard_at is None else now
             self.schedule.resume(held.id)
-            self.hub.arm(held)
+            self.hub.alarm.set(held)
         elif state.status is Status.QUEUED or job.facts.place != "process":
             await self.hub.commit(held, job.interrupted(now))
             if state.status is Status.QUEUED:
@@ -199,10 +207,11 @@ class Runner:
     async def cancel_all(self) -> None:
         """Before a stop for good: cancel what runs, as by hand, and wait until all of it has ended."""
         self.stopping = True
-        for held in self.started():
+        stopping = self.started()
+        for held in stopping:
             change = held.job.cancel(None, "the hub is stopping", force=False, now=self.hub.clock())
             self.hub.commit_then(held, change, None)
-        while self.started():
+        while not all(self.hub.shown_of(held).status.terminal for held in stopping):
             await self._ended.wait()
 
     async def kill_all(self) -> None:
@@ -210,6 +219,11 @@ class Runner:
         async with asyncio.TaskGroup() as tasks:
             for held in self.started():
                 tasks.create_task(self._force(held))
+
+    def abandon(self) -> None:
+        """Wait for nothing any more: what was handed to the store is stored as it closes."""
+        for task in self._spawned:
+            task.cancel()
 
     def _around(self, held: Held) -> Surroundings:
         past = self.hub.known_past(held.job.facts.kind)
@@ -220,4 +234,6 @@ class Runner:
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        self._tasks.create_task(work)
+        task = self._tasks.create_task(work)
+        self._spawned.add(task)
+        task.add_done_callback(self._spawned.discard)

@@ -102,7 +102,7 @@ class Foreground:
             if not self._asked:
                 raise
         except BaseExceptionGroup as group:
-            raise cause_of(group) from group
+            raise cause_of(group) from None
         finally:
             for number in SIGNALS:
                 loop.remove_signal_handler(number)

@@ -25,6 +25,7 @@ from hub.store import Store
 from hub.worker import LocalWorker
 
 LOG = logging.getLogger("barcast")
+CLOSE_S = 2.0  # what sockets get to be told that they are closed
 INTERRUPT_S = 4.0  # what jobs in this process get to stop at their next report, of the 10 s a stop may take
 
 MakeLauncher = Callable[[Connect, Exited, Path], Launcher]
@@ -78,6 +79,7 @@ class Service:
                     await self._stop()
                     for timer in timers:
                         timer.cancel()
+                    self.runner.abandon()
         finally:
             await store.close()
 
@@ -130,14 +132,15 @@ class Service:
         """Once a second: derived values, the summary if it changed, and the sweep over viewers."""
         hub, now = self.hub, self.clock.now()
         hub.derive()
-        if midnight(now) != hub.tally.day_starts_at:
+        if hub.recount or midnight(now) != hub.tally.day_starts_at:
+            hub.recount = False
             await self._new_day()
         summary = hub.summary()
         if summary != self._summary:
             self._summary = summary
             for viewer in list(hub.viewers):
                 if hub.rooms.is_in(FEED, viewer):
-                    viewer.put(summary)
+                    viewer.take_summary(summary)
         beat: dict[Encoding, Frame] = {}
         for viewer in list(hub.viewers):
             viewer.sweep(now, beat)
@@ -162,20 +165,24 @@ class Service:
         with suppress(TimeoutError):
             async with asyncio.timeout(INTERRUPT_S):
                 await self.runner.interrupt()
-        self._close_sockets(CloseCode.RESTARTING, "the hub is restarting")
+        await self._close_sockets(CloseCode.RESTARTING, "the hub is restarting")
 
     async def stop(self) -> None:
         """What SIGINT means: what runs is cancelled as by hand; returns when all of it has ended."""
         await self.runner.cancel_all()
-        self._close_sockets(CloseCode.GOING_AWAY, "the hub is stopping")
+        await self._close_sockets(CloseCode.GOING_AWAY, "the hub is stopping")
 
     async def stop_now(self) -> None:
         """What a second SIGINT means: nothing waits any longer."""
         await self.runner.kill_all()
 
-    def _close_sockets(self, code: CloseCode, reason: str) -> None:
-        for session in [*self.hub.viewers, *self.hub.workers]:
-            session.close_soon(code, reason, self.settings.retry_after_s)
+    async def _close_sockets(self, code: CloseCode, reason: str) -> None:
+        retry_after_s = self.settings.retry_after_s
+        sockets = [*self.hub.viewers, *self.hub.workers]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S), asyncio.TaskGroup() as tasks:
+                for session in sockets:
+                    tasks.create_task(session.close(code, reason, retry_after_s))
 
     async def _stop(self) -> None:
         """The last steps, after the sockets are gone; also where nobody asked for a restart or a stop."""

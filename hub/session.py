@@ -49,14 +49,24 @@ class Session(ABC, Generic[T]):
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                running = [tasks.create_task(self.outlet.run())] if isinstance(self.outlet, PlainOutlet) else []
-                running += [tasks.create_task(work) for work in self.alongside()]
-                await self._read(receive)
+                running = [tasks.create_task(work) for work in self.alongside()]
+                await self._live(receive, tasks)
+                self._closing = True
                 for task in running:
                     task.cancel()
         finally:
             self._tasks = None
             self.left()
+
+    async def _live(self, receive: Receive, tasks: asyncio.TaskGroup) -> None:
+        """Read until the end; where a task does the writing, its end is the socket's too."""
+        if not isinstance(self.outlet, PlainOutlet):
+            await self._read(receive)
+            return
+        both = [tasks.create_task(self._read(receive)), tasks.create_task(self.outlet.run())]
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        for task in both:
+            task.cancel()
 
     def alongside(self) -> Sequence[Any]:
         """Coroutines that live as long as the socket."""
@@ -93,10 +103,9 @@ class Session(ABC, Generic[T]):
 
     async def _refuse(self, error: PeerError | HubError, request: int | str | None) -> None:
         self.put(Error(code=error.code, message=str(error), id=request, field=getattr(error, "field", None)))
-        if isinstance(error, Malformed):
-            self._malformed += 1
-            if self._malformed >= self.hub.settings.malformed_in_a_row:
-                await self.close(CloseCode.MALFORMED, "too many malformed messages in a row", None)
+        self._malformed = self._malformed + 1 if isinstance(error, Malformed) else 0
+        if self._malformed >= self.hub.settings.malformed_in_a_row:
+            await self.close(CloseCode.MALFORMED, "too many malformed messages in a row", None)
 
     def put(self, message: object) -> None:
         """Send a message to this peer alone."""
@@ -106,22 +115,22 @@ class Session(ABC, Generic[T]):
     def put_frame(self, frame: Frame) -> None:
         """Send a ready-made frame to this peer."""
 
+    def write(self) -> None:
+        """Write what was put and not written yet."""
+
     async def close(self, code: int, reason: str, retry_after_s: float | None) -> None:
         """Say why, then close."""
         if self._closing:
             return
+        self.put(Closing(code=code, reason=reason, retry_after_s=retry_after_s))
+        self.write()
         self._closing = True
         self._drained.set()
-        closing = Closing(code=code, reason=reason, retry_after_s=retry_after_s)
-        self.outlet.write([Frame(encode(closing, self.encoding), self.encoding)])
+        if isinstance(self.outlet, PlainOutlet):
+            await self.outlet.finish()
         message: Message = {"type": "websocket.close", "code": code, "reason": reason}
         with contextlib.suppress(OSError, RuntimeError):  # the peer may have gone meanwhile
             await self._asgi_send(message)
-
-    def close_soon(self, code: int, reason: str, retry_after_s: float | None) -> None:
-        """The same, from a plain call."""
-        if self._tasks is not None:
-            self._tasks.create_task(self.close(code, reason, retry_after_s))
 
     def _on_drained(self) -> None:
         self._drained.set()

@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct
 
 from hub.codec import Encoding, encode
 from hub.job import Job
-from hub.view import JobUpdate, JobView, Moving, Typical
+from hub.view import JobUpdate, JobView, Moving, Status, Typical
 
 LEFT_OUT_ON_FEED: dict[str, Any] = {"params": UNSET, "result": UNSET, "attempts": UNSET}
 MOVING = Moving.__struct_fields__
@@ -56,12 +56,14 @@ class Shown:
 
     Args:
         view: the whole job; never changed afterwards.
+        queued_at: when its attempt was queued, milliseconds since 1970; the view does not tell.
     """
 
-    __slots__ = ("_bytes", "view")
+    __slots__ = ("_bytes", "queued_at", "view")
 
-    def __init__(self, view: JobView) -> None:
+    def __init__(self, view: JobView, queued_at: int = 0) -> None:
         self.view = view
+        self.queued_at = queued_at
         self._bytes: dict[tuple[object, ...], bytes] = {}
 
     @property
@@ -72,6 +74,18 @@ class Shown:
     def seq(self) -> int:
         return self.view.seq
 
+    @property
+    def status(self) -> Status:
+        return self.view.status
+
+    @property
+    def stalled(self) -> bool:
+        return self.view.stalled
+
+    @property
+    def worker(self) -> str | None:
+        return self.view.worker
+
     def whole(self, encoding: Encoding, *, feed: bool) -> msgspec.Raw:
         """The whole job; on the feed without params, result and attempts."""
         key = ("whole", encoding, feed)
@@ -80,11 +94,13 @@ class Shown:
             self._bytes[key] = encode(view, encoding)
         return msgspec.Raw(self._bytes[key])
 
-    def update(self, encoding: Encoding, from_: int, *, phases: bool) -> msgspec.Raw:
-        """The moving part, as an update that covers all since seq `from_`."""
-        key = ("update", encoding, from_, phases)
+    def update(self, encoding: Encoding, from_: int, *, phases: bool, feed: bool = False) -> msgspec.Raw:
+        """The moving part, as an update that covers all since seq `from_`; on the feed without the result."""
+        key = ("update", encoding, from_, phases, feed)
         if key not in self._bytes:
             moving = {name: getattr(self.view, name) for name in MOVING}
+            if feed:
+                moving["result"] = UNSET
             update = JobUpdate(**moving, from_=from_, phases=self.view.phases if phases else UNSET)
             self._bytes[key] = encode(update, encoding)
         return msgspec.Raw(self._bytes[key])

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from hub.answers import problem
-from hub.errors import BarcastError
+from hub.errors import BarcastError, Unavailable
 from hub.protocol import Since, Subscribe
 from hub.room import FEED
 from hub.service import Service
-from hub.transport import PlainOutlet
+from hub.transport import ABORT, PlainOutlet
 from hub.viewer import Viewer
 
 HEADERS = [
@@ -24,6 +23,8 @@ HEADERS = [
     (b"cache-control", b"no-cache"),
     (b"x-accel-buffering", b"no"),
 ]
+
+DIGITS = 15  # of a number that every JSON reader holds exactly
 
 
 class _Seen(msgspec.Struct):
@@ -53,9 +54,10 @@ class EventSource:
     """
 
     def __init__(self, send: Send, epoch: str, since: Since, *, numbered: bool) -> None:
+        self.ended = False
         self._send = send
         self._epoch = epoch
-        self._seq = since.seq
+        self._seq = since.seq if since.epoch == epoch else 0
         self._log = since.log
         self._numbered = numbered
         self._decoder = msgspec.json.Decoder(_Seen)
@@ -66,6 +68,7 @@ class EventSource:
             body = self._event(message["text"])
             await self._send({"type": "http.response.body", "body": body, "more_body": True})
         elif message["type"] == "websocket.close":
+            self.ended = True
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _event(self, text: str) -> bytes:
@@ -76,7 +79,8 @@ class EventSource:
             self._seq = max(job.seq for job in seen.jobs)
         if seen.entries:
             self._log = seen.entries[-1].n
-        id_ = f"id: {self._epoch}:{self._seq}:{self._log}\n" if self._numbered else ""
+        numbered = self._numbered and (seen.jobs or seen.entries)
+        id_ = f"id: {self._epoch}:{self._seq}:{self._log}\n" if numbered else ""
         return f"event: {seen.type}\n{id_}data: {text}\n\n".encode()
 
 
@@ -86,7 +90,9 @@ def since_of(last_event_id: str | None) -> Since | None:
     seq, _, log = rest.partition(":")
     if not epoch or not (seq.isascii() and seq.isdigit() and log.isascii() and log.isdigit()):
         return None
-    return Since(epoch=epoch[:64], seq=int(seq[:16]), log=int(log[:16]))
+    if len(seq) > DIGITS or len(log) > DIGITS:
+        return None
+    return Since(epoch=epoch[:64], seq=int(seq), log=int(log))
 
 
 class Stream:
@@ -103,23 +109,38 @@ class Stream:
         request = Request(scope, receive)
         job = request.path_params.get("id")
         since = since_of(request.headers.get("last-event-id")) if job else None
-        hub = self._service.hub
         try:
-            if job is not None:
-                await hub.find(job)
+            await self._check(job)
         except BarcastError as error:
             await problem(error)(scope, receive, send)
             return
-        if len(hub.viewers) >= self._service.settings.viewers:
-            await Response("too many viewers", 503, {"retry-after": "5"})(scope, receive, send)
-            return
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
+        if request.method == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+            return
+        ended = await self._flow(job, since, receive, send)
+        if not ended and ABORT in (scope.get("extensions") or {}):
+            scope["extensions"][ABORT]()  # a reader that takes nothing would keep the connection for ever
+
+    async def _check(self, job: str | None) -> None:
+        hub = self._service.hub
+        if not self._service.ready:
+            raise Unavailable("the hub is stopping")
+        if len(hub.viewers) >= self._service.settings.viewers:
+            raise Unavailable("expected fewer viewers, and all places are taken")
+        if job is not None:
+            await hub.find(job)
+
+    async def _flow(self, job: str | None, since: Since | None, receive: Receive, send: Send) -> bool:
+        """Serve until the reader is gone or is dropped (False), or was told of the end (True)."""
+        hub = self._service.hub
         source = EventSource(send, hub.epoch, since or Since(), numbered=job is not None)
         outlet = PlainOutlet(source.send, self._service.settings.write_buffer_bytes)
         viewer = Viewer(hub, self._service.runner, "json", outlet, source.send)
         hub.viewers.add(viewer)
         topic = f"job:{job}" if job else FEED
         await viewer.run(_Listening(receive, Subscribe(id=0, topic=topic, since=since)))
+        return source.ended
 
 
 class _Listening:

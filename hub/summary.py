@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
-from hub.job import ALIVE
+from hub.deadlines import ALIVE
 from hub.protocol import Summary
-from hub.state import JobState
 from hub.view import Status
+
+
+class Standing(Protocol):
+    """What counts of a job."""
+
+    @property
+    def status(self) -> Status: ...
+
+    @property
+    def stalled(self) -> bool: ...
+
+    @property
+    def queued_at(self) -> int: ...
+
+    @property
+    def worker(self) -> str | None: ...
 
 
 class Tally:
@@ -35,7 +50,7 @@ class Tally:
         self.finished_today += 1
         self.failed_today += failed
 
-    def summary(self, jobs: Iterable[JobState], *, slots_free: int, storage: Literal["ok", "failing"]) -> Summary:
+    def summary(self, jobs: Iterable[Standing], *, slots_free: int, storage: Literal["ok", "failing"]) -> Summary:
         """The feed's summary of the jobs in memory; every job that is not terminal is among them."""
         states = [state for state in jobs if not state.status.terminal]
         queued = [state.queued_at for state in states if state.status is Status.QUEUED]

@@ -37,6 +37,7 @@ Message = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 Receive = Callable[[], Awaitable[Message]]
 
+ABORT = "barcast.abort"  # where an HTTP request's ASGI scope holds what cuts its connection
 EXTENSION = "barcast.outlet"  # where a WebSocket's ASGI scope holds its outlet
 HEADER_BYTES = 64 * KIB  # a browser's headers, cookies of other services on the host included, with room
 CLOSE_S = 10.0  # a peer that has not answered a close frame by then will not (uvicorn's own bound)
@@ -117,10 +118,13 @@ class SocketOutlet:
         self._push = transport.write
 
     def detach(self) -> None:
-        """The connection is lost; frames go nowhere, and nobody is told anything."""
-        self.open = False
+        """The connection is lost; frames go nowhere, and a session that waits for room waits no longer."""
+        was_full, tell_drained = self.full, self.on_drained
+        self.open = self.full = False
         self._push = drop
         self.on_drained = None
+        if was_full and tell_drained is not None:
+            tell_drained()
 
     def write(self, frames: Sequence[Frame]) -> None:
         """Hand over ready-made frames in one write; nothing before the socket is open and once it closes."""
@@ -534,6 +538,7 @@ class PlainOutlet:
         self._limit_bytes = limit_bytes
         self._frames: deque[Frame] = deque()
         self._written = asyncio.Event()
+        self._sent = asyncio.Event()
         self._closed = False
         self._runner: asyncio.Task[Any] | None = None
 
@@ -568,6 +573,7 @@ class PlainOutlet:
             await self._send({"type": "websocket.send", **body})
             self.waiting -= len(frame.payload)
             self.taken += len(frame.payload)
+            self._sent.set()
             self._tell_drained()
         self._written.clear()
 
@@ -610,10 +616,23 @@ class PlainOutlet:
             return False
         return True
 
+    async def finish(self, patience_s: float = STOP_S) -> None:
+        """Send what waits, but for so many seconds only, and take nothing further."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                while self.waiting and not self._closed:
+                    self._sent.clear()
+                    await self._sent.wait()
+        self._close()
+
     def _close(self) -> None:
+        was_full, self.full = self.full, False
         self._closed = True
         self._frames.clear()
         self._written.set()
+        self._sent.set()
+        if was_full and self.on_drained is not None:
+            self.on_drained()  # a session that waits for room would wait for ever
 
 
 def outlet_of(scope: MutableMapping[str, Any], send: Send) -> Outlet:
@@ -681,6 +700,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """The first byte of a request."""
         super().on_message_begin()
+        cast(dict[str, Any], self.scope)["extensions"] = {ABORT: self.transport.abort}
         self._arm_deadline()
 
     def on_headers_complete(self) -> None:

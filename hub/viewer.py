@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+import logging
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
 from hub.auth import EVERYTHING
 from hub.codec import Encoding, Frame, encode, viewer_codec
-from hub.errors import Conflict, TooMany
+from hub.errors import Conflict, HubError, NotFound, TooMany
 from hub.held import Held
 from hub.hub import Hub
 from hub.outbox import Outbox
@@ -31,17 +32,20 @@ from hub.protocol import (
     StartOrder,
     Subscribe,
     Subscribed,
+    Summary,
     Unsubscribe,
     Visible,
     Welcome,
 )
 from hub.rate import Allowance
-from hub.room import FEED, matches, snapshots
+from hub.room import FEED, PIECE_BYTES, matches, snapshots
 from hub.runner import Runner
 from hub.session import Session
 from hub.shown import Shown
 from hub.transport import Outlet
+from hub.view import LogEntry
 
+LOG = logging.getLogger("barcast")
 LOG_PIECE = 200  # entries read and sent at a time
 UNCOUNTED = (Subscribe, Unsubscribe, Visible, Ping, Hello)
 
@@ -61,6 +65,7 @@ class Viewer(Session[FromViewer]):
         self._slow = False
         self._frames: list[Frame] = []
         self._outbox = Outbox()
+        self._summary_due = False
         self._owing = asyncio.Event()
         per_minute = hub.settings.requests_per_minute
         self._allowance = Allowance(per_minute / 60, per_minute)
@@ -176,8 +181,10 @@ class Viewer(Session[FromViewer]):
     # ── What it is sent ───────────────────────────────────────────────────────
 
     def put_frame(self, frame: Frame) -> None:
+        if self._closing:
+            return
         if not self._frames:
-            self.hub.touch(self)
+            self.hub.delivery.touch(self)
         self._frames.append(frame)
 
     def take(self, topic: str, frame: Frame, jobs: Iterable[str]) -> None:
@@ -195,6 +202,12 @@ class Viewer(Session[FromViewer]):
         else:
             self.put_frame(frame)
 
+    def take_summary(self, summary: Summary) -> None:
+        """A newer summary: sent, or owed."""
+        self._summary_due = self.outlet.full
+        if not self._summary_due:
+            self.put(summary)
+
     def write(self) -> None:
         """Write this turn's frames, all in one."""
         frames, self._frames = self._frames, []
@@ -203,45 +216,69 @@ class Viewer(Session[FromViewer]):
 
     def _on_drained(self) -> None:
         super()._on_drained()
-        if self._outbox:
-            self._settle()
-            self._owing.set()
-
-    def _settle(self) -> None:
-        """Send the newest state of whatever was missed."""
-        if self._outbox.take_feed():
-            self._put_whole(self.hub.feed(), FEED)
-        for topic, jobs in self._outbox.take_jobs().items():
-            wanted = self.hub.rooms.filter_of(topic, self)
-            held = [self.hub.jobs[job] for job in jobs if job in self.hub.jobs]
-            shown = [self.hub.shown_of(one) for one in held]
-            self._put_whole([one for one in shown if matches(wanted, one.view)], topic)
-            for one in shown:
-                if not matches(wanted, one.view):
-                    self.put(Gone(job=one.id, reason="filtered"))
+        self._owing.set()
 
     def alongside(self) -> Sequence[Coroutine[Any, Any, None]]:
         return (self._catch_up(),)
 
     async def _catch_up(self) -> None:
-        """Send log entries that are owed, from the store, in order, until the live ones follow on."""
+        """Send what is owed whenever there is room; what cannot be read from the store now stays owed."""
         while True:
             await self._owing.wait()
             self._owing.clear()
-            while self._outbox.logs and not self.outlet.full:
-                job, after = next(iter(self._outbox.logs.items()))
-                held = self.hub.jobs.get(job)
-                last = held.last_entry if held else after  # what is newer is told when it is announced
-                entries = await self.hub.store.entries(job, after=after, before=last + 1, limit=LOG_PIECE)
-                if self._outbox.logs.get(job) != after:
-                    continue  # left, or subscribed again from elsewhere
-                if entries:
-                    self.put(Log(job=job, entries=entries))
-                    after = entries[-1].n
-                if held is None or after >= held.last_entry or (not entries and last == held.last_entry):
-                    del self._outbox.logs[job]
-                else:
-                    self._outbox.logs[job] = after
+            try:
+                await self._settle()
+                while self._outbox.logs and not self.outlet.full:
+                    await self._send_log(*next(iter(self._outbox.logs.items())))
+            except HubError as error:
+                LOG.warning("a viewer waits for what it missed: %s", error)
+
+    async def _settle(self) -> None:
+        """Send the newest state of whatever was missed."""
+        if self.outlet.full:
+            return
+        if self._outbox.take_feed():
+            wanted = self.hub.rooms.filter_of(FEED, self)
+            self._put_whole([shown for shown in self.hub.feed() if matches(wanted, shown.view)], FEED)
+        for topic, jobs in self._outbox.take_jobs().items():
+            for job in jobs:
+                await self._settle_job(topic, job)
+        if self._summary_due:
+            self.take_summary(self.hub.summary())
+
+    async def _settle_job(self, topic: str, job: str) -> None:
+        try:
+            shown = self.hub.shown_of(await self.hub.find(job))
+        except NotFound:
+            self.put(Gone(job=job, reason="deleted"))
+            return
+        except HubError:
+            self._outbox.owe(topic, job)  # not to be read now; the next sweep tries again
+            return
+        if topic not in self._topics:
+            return  # left meanwhile
+        if matches(self.hub.rooms.filter_of(topic, self), shown.view):
+            self._put_whole([shown], topic)
+        else:
+            self.put(Gone(job=job, reason="filtered"))
+
+    async def _send_log(self, job: str, after: int) -> None:
+        """Send the next entries that are owed, from the store; the debt ends where the live ones follow on."""
+        held = self.hub.jobs.get(job)
+        last = held.last_entry if held else after  # what is newer is told when it is announced
+        entries = await self.hub.store.entries(job, after=after, before=last + 1, limit=LOG_PIECE)
+        if self._outbox.logs.get(job) != after:
+            return  # left, or subscribed again from elsewhere
+        for piece in pieces(entries):
+            if self.outlet.full:
+                break
+            self.put(Log(job=job, entries=piece))
+            self.write()  # its size counts before more is sent
+            after = piece[-1].n
+        if held is None or after >= held.last_entry or (not entries and last == held.last_entry):
+            del self._outbox.logs[job]
+        else:
+            self._outbox.logs[job] = after
 
     def sweep(self, now: int, beat: dict[Encoding, Frame]) -> None:
         """Once a second: a beat after silence, and an end for one that takes nothing.
@@ -257,7 +294,24 @@ class Viewer(Session[FromViewer]):
         elif now - self._taken[1] >= settings.stuck_s * 1000:
             self.outlet.abort()
             return
+        if (self._outbox or self._summary_due) and not self.outlet.full:
+            self._owing.set()
         if now - self._sent_at >= settings.heartbeat_s * 1000 and not self.outlet.full:
             if self.encoding not in beat:
                 beat[self.encoding] = Frame(encode(Beat(at=now), self.encoding), self.encoding)
             self.put_frame(beat[self.encoding])
+
+
+def pieces(entries: Sequence[LogEntry]) -> Iterator[list[LogEntry]]:
+    """Entries in messages of about 48 KiB, unless one entry alone is larger."""
+    piece: list[LogEntry] = []
+    size = 0
+    for entry in entries:
+        grown = size + len(encode(entry, "msgpack"))
+        if piece and grown > PIECE_BYTES:
+            yield piece
+            piece, grown = [], grown - size
+        piece.append(entry)
+        size = grown
+    if piece:
+        yield piece

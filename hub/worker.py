@@ -81,13 +81,14 @@ class LocalWorker:
                 held = self._hub.jobs.get(message.job or "")
                 if held is None:
                     raise NotFound("no such job", "job")
-                self._hub.attach(held, message, self, token=None)
+                self._hub.attach(held, message, self)
             else:
                 self._hub.receive(message, self)
         except Revoked as error:
             self._deliver(revoked(message, error))
         except PeerError as error:
-            self._deliver(Error(code=error.code, message=str(error), field=error.field))
+            request = message.id if isinstance(message, Open) else None
+            self._deliver(Error(code=error.code, message=str(error), id=request, field=error.field))
 
     def send(self, message: ToWorker) -> None:
         if not self._gone:

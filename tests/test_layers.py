@@ -16,7 +16,7 @@ FLOORS = """
 errors settings
 view protocol codec
 launch estimate phases history
-state story progress cancel deadlines job
+state story progress cancel deadlines admission attempts job
 shown outbox room rooms
 rows summary schedule rate
 schema batch reader writer store transport clock

@@ -150,9 +150,9 @@ async def test_a_watched_feed_of_100_jobs_costs_the_hub_a_small_share_of_a_core(
     load = await measured(tmp_path)
     share = shares(load)
     print(
-        f"\n{load.reports_per_s:.0f} reports a second; {load.received:.1f} frames a second to each of {VIEWERS} viewers,"
+        f"\n{load.reports_per_s:.0f} reports a second, {load.received:.1f} frames a second to each of {VIEWERS} viewers"
     )
-    print(f"updates of {load.frame_bytes:,.0f} bytes, {load.frame_jobs:.0f} jobs; shares of a core:")
+    print(f"({load.frame_bytes:,.0f} bytes, {load.frame_jobs:.0f} jobs in the mean); shares of a core:")
     for way, value in share.items():
         print(f"  {way:22} {value:6.1%}  {share['hub'] / value:.2f}")
     assert load.reports_per_s > 0.9 * REPORTS_PER_S

@@ -147,6 +147,11 @@ def test_a_field_inside_a_field_is_named() -> None:
     assert str(refused(worker_codec("json"), failure)) == "error.type: expected str, got 5"
 
 
+def test_a_field_that_stands_there_twice_is_named_all_the_same() -> None:
+    raw = b'{"type":"open","id":1,"phases":[{"name":5}],"phases":7}'
+    assert str(refused(worker_codec("json"), raw)) == "phases[0].name: expected str, got 7"
+
+
 def test_a_value_that_is_none_of_the_known_ones_is_invalid() -> None:
     raw = json.dumps({"type": "finish", "job": "j", "attempt": 1, "n": 1, "outcome": "q" * 500})
     error = refused(worker_codec("json"), raw)

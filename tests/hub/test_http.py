@@ -370,7 +370,7 @@ async def test_an_attached_file_is_a_sandboxed_download(hub: Served, tmp_path: P
     assert headers["content-type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("name", ["a b#c?d%e.txt", "../../etc/passwd", "/etc/passwd", "..", "x\ny: z", "ü \u202e.txt"])
+@pytest.mark.parametrize("name", ["a b#c?d%e.txt", "../../etc/passwd", "/etc/passwd", "x\ny: z", "ü \u202e.txt"])
 async def test_a_name_is_a_name_whatever_it_looks_like(hub: Served, tmp_path: Path, name: str) -> None:
     file = tmp_path / "file"
     file.write_text("content")
@@ -382,7 +382,7 @@ async def test_a_name_is_a_name_whatever_it_looks_like(hub: Served, tmp_path: Pa
     disposition = answer.headers["content-disposition"]
     assert disposition.startswith("attachment")
     assert "\n" not in disposition
-    assert not re.search(r"/|\.\.", disposition.removeprefix("attachment; filename*=utf-8''")) or name == ".."
+    assert not re.search(r"/|\.\.", disposition.removeprefix("attachment; filename*=utf-8''"))
 
 
 @pytest.mark.parametrize(
@@ -445,7 +445,7 @@ class Curl:
         self.url, self.token = f"/api/jobs/{job['id']}", job["report_token"]
         return job
 
-    async def report(self, name: str, **body: Any) -> tuple[int, Message]:
+    async def report(self, name: str, /, **body: Any) -> tuple[int, Message]:
         return await self.post(f"{self.url}/{name}", body)
 
     async def post(self, path: str, body: Message, token: str | None = None) -> tuple[int, Message]:
@@ -499,10 +499,12 @@ async def test_a_curl_loop_learns_of_a_cancel_and_says_that_it_stops(hub: Served
     await hub.http.post(f"/api/jobs/{job['id']}/cancel", json={"reason": "enough"})
     _, told = await curl.report("report", done=2)
     assert told["cancel"] == {"reason": "enough", "by": None, "grace_s": 10.0}
-    assert (await hub.job(job["id"]))["cancel"]["delivered_at"] is not None
+    assert (await hub.job(job["id"]))["cancel"]["delivered_at"] is None  # it may not have read the answer
     status, _ = await curl.report("cancel_ack", message="Tidying up")
     assert status == 200
-    assert (await hub.job(job["id"]))["cancel"]["acknowledged_at"] is not None
+    steps = (await hub.job(job["id"]))["cancel"]
+    assert steps["delivered_at"] is not None
+    assert steps["acknowledged_at"] is not None
     _, told = await curl.report("finish", outcome="cancelled")
     assert told["cancel"] is None
     assert (await hub.job(job["id"]))["status"] == "cancelled"

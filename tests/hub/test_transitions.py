@@ -56,7 +56,7 @@ def test_a_missing_row_is_an_error_and_changes_nothing(start: Status, end: Statu
 def paused(place: str = "process") -> Job:
     job = running(place)  # type: ignore[arg-type]
     job._become(Status.PAUSED)
-    job._rest(T0)
+    job._attempts.rest(T0)
     job.state.pause = Pause(at=T0, by=None)
     return job
 

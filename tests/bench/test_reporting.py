@@ -1,0 +1,164 @@
+"""What reporting costs the work that is reported on: shares and ratios of CPU time, taken in one run.
+
+- A real job, `ingest-samples`: every report, checkpoint and entry is made, sampled by the thread that does it in a
+  worker, encoded, and acknowledged in memory. Its share is that thread's CPU time and the time inside the
+  calls that report, over all that the process used. Beside it stands the plain difference to the same
+  function on a job that says nothing, in turns: the truth with nothing left out, but within the noise.
+- The hot calls: a loop under `phase.track()` and one that calls `job.advance()`, beside the plain loop and tqdm's,
+  while the sampler runs. A ratio is what they add to the plain loop over what tqdm adds to it.
+"""
+
+from __future__ import annotations
+
+import io
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from tqdm import tqdm
+
+from hub.codec import encode
+from hub.protocol import FromWorker
+from workers import Job, job
+from workers.examples.ingest_samples import ingest_samples, readings
+from workers.phase import RunningPhase
+from workers.rehearsal import Rehearsal
+
+SAMPLES, BATCH = 1_000_000, 50_000
+PAIRS = 7
+ITEMS = 400_000
+ROUNDS = 9
+
+
+class SilentJob:
+    """A job that says nothing, whatever is called; its phases too."""
+
+    attempt = 1
+    checkpoint_data = None
+    done = 0
+
+    def __getattr__(self, name: str) -> Callable[..., SilentJob]:
+        return lambda *_, **__: self
+
+    def __enter__(self) -> SilentJob:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Timed:
+    """Stands before a job, or a phase of one, and adds up the CPU time of the calls to it."""
+
+    spent_s = 0.0
+
+    def __init__(self, real: Job | RunningPhase) -> None:
+        self._real = real
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        return partial(self._call, found) if callable(found) else found
+
+    def _call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        before_s = time.thread_time()
+        result = method(*args, **kwargs)
+        Timed.spent_s += time.thread_time() - before_s
+        return Timed(result) if isinstance(result, RunningPhase) else result
+
+    def __enter__(self) -> Timed:
+        return self
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+class Ear(Rehearsal):
+    """A hub in memory to which everything is encoded, as it is for a socket.
+
+    Attributes:
+        heard: messages and their bytes.
+        sampling_s: CPU time of the thread that sends.
+    """
+
+    heard = (0, 0)
+    sampling_s = 0.0
+
+    def send(self, message: FromWorker) -> bool:
+        count, size = self.heard
+        self.heard = count + 1, size + len(encode(message, "json"))
+        taken = super().send(message)
+        if threading.current_thread() is not threading.main_thread():
+            self.sampling_s = time.thread_time()
+        return taken
+
+
+def cpu_s(work: Callable[[], object]) -> float:
+    before_s = time.process_time()
+    work()
+    return time.process_time() - before_s
+
+
+def test_reporting_costs_a_real_job_less_than_a_hundredth_of_its_time(tmp_path: Path) -> None:
+    file = tmp_path / "readings.f64"
+    file.write_bytes(readings(0, BATCH).tobytes() * (SAMPLES // BATCH))
+    shares, differences = [], []
+    for _ in range(PAIRS):
+        silent_s = cpu_s(lambda: ingest_samples(cast(Job, SilentJob()), file=file, batch=BATCH))
+        ear, Timed.spent_s = Ear(ingest_samples), 0.0
+        ear.job = cast(Job, Timed(ear.job))
+        reported_s = cpu_s(lambda ear=ear: ear.run(file=file, batch=BATCH))  # type: ignore[misc]  # bound now
+        shares.append((Timed.spent_s + ear.sampling_s) / reported_s)
+        differences.append(reported_s / silent_s - 1)
+    share = statistics.median(shares)
+    print(
+        f"\n{ear.heard[0]} messages of {ear.heard[1]:,} bytes in {reported_s:.2f} s: {share:.3%} of the job's CPU time"
+    )
+    print(f"beside the same work in silence {statistics.median(differences):+.1%}, {PAIRS} pairs")
+    assert ear.heard[0] > 2 * SAMPLES // BATCH  # a checkpoint and an entry for each batch, at least
+    assert share < 0.01
+
+
+def through(items: Iterable[object]) -> None:
+    for _ in items:
+        pass
+
+
+def calling(call: Callable[[int], object]) -> None:
+    for _ in range(ITEMS):
+        call(1)
+
+
+def hot_calls(job: Job) -> dict[str, Callable[[], object]]:
+    """Loops of as many steps, each counted in one way."""
+    quiet = io.StringIO()
+    bar = tqdm(total=ITEMS * ROUNDS, file=quiet)
+    phase = job.phase("Loop")
+    return {
+        "plain": lambda: through(range(ITEMS)),
+        "track": lambda: through(phase.track(range(ITEMS))),
+        "tqdm()": lambda: through(tqdm(range(ITEMS), file=quiet)),
+        "advance": lambda: calling(job.advance),
+        "update": lambda: calling(bar.update),
+    }
+
+
+def test_hot_calls_add_less_to_a_loop_than_those_of_tqdm() -> None:
+    tqdm.monitor_interval = 0  # its watching thread would outlive the test
+    rounds: list[dict[str, float]] = []
+
+    @job("hot-calls")
+    def loops(job: Job) -> None:
+        ways = hot_calls(job)
+        rounds.extend({way: cpu_s(work) for way, work in ways.items()} for _ in range(ROUNDS))
+
+    Rehearsal(loops).run()
+    ns = {way: statistics.median(figures[way] for figures in rounds) / ITEMS * 1e9 for way in rounds[0]}
+    added = [{way: figures[way] - figures["plain"] for way in figures} for figures in rounds]
+    track = statistics.median(figures["track"] / figures["tqdm()"] for figures in added)
+    advance = statistics.median(figures["advance"] / figures["update"] for figures in added)
+    print("\nnanoseconds an item: " + ", ".join(f"{way} {cost:.0f}" for way, cost in ns.items()))
+    print(f"track() adds {track:.2f} of what tqdm() adds, advance() {advance:.2f} of tqdm.update(1)")
+    assert track < 0.6
+    assert advance < 0.9
