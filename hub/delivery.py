@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -55,6 +56,7 @@ class Delivery:
         self._acks: dict[tuple[WorkerEnd, str, int], int] = {}
         self._queued = self._urgent = False
         self._timer: asyncio.TimerHandle | None = None
+        self._moved_at = -math.inf
         self._loop = asyncio.get_running_loop()
 
     def show(self, held: Held, shown: Shown, *, phases: bool, whole: bool) -> None:
@@ -68,7 +70,7 @@ class Delivery:
         """A job's numbers moved: they are told unless something visible in it still waits for its commit."""
         if held.unseen == 0 and self._rooms.watched(held.id):
             self._moved[held] = None
-            self._soon(urgent=False)
+            self._at_pace()
 
     def touch(self, viewer: Viewing) -> None:
         """A viewer has frames to be written at the end of this turn."""
@@ -92,11 +94,22 @@ class Delivery:
             self._queued = True
             self._loop.call_soon(self.flush)
 
+    def _at_pace(self) -> None:
+        """Flush as soon as any room may be told of numbers again: a flush for each report would find nothing due."""
+        at = self._moved_at + self._rooms.update_ms / 1000
+        if at <= self._loop.time():
+            self._soon(urgent=False)
+        elif not self._queued and (self._timer is None or self._timer.when() > at):
+            self.stop()
+            self._timer = self._loop.call_at(at, self.flush)
+
     def flush(self) -> None:
         """Send what is due to the rooms; what a viewer is owed in one turn leaves in one write."""
         self._queued = False
         urgent, self._urgent = self._urgent, False
         moved, self._moved = self._moved, {}
+        if moved:
+            self._moved_at = self._loop.time()
         for held in moved:
             if held.unseen == 0:
                 self._rooms.change(self._newest(held), phases=False, whole=False)

@@ -361,8 +361,9 @@ class Hub:
 
         A change that is not durable waits for the ones before it that are.
         """
-        shown = self._picture(held) if change.durable and change.visible else None
-        if change.visible and not change.durable:
+        waits = change.durable and not _is_line(change)
+        shown = self._picture(held) if change.visible and waits else None
+        if change.visible and not waits:
             self._move(held)
         if change.durable or (then is not None and held.pending):
             write = held.write(change, self.clock()) if change.durable else Write(job_id=held.id)
@@ -473,6 +474,12 @@ class Hub:
         """Nothing more happens by itself."""
         self.alarm.stop()
         self.delivery.stop()
+
+
+def _is_line(change: Change) -> bool:
+    """Whether it adds to the log and nothing else: that the job advanced by it need not wait for the disk."""
+    more = (change.whole, change.phases, change.checkpoint, change.attached, change.ended, change.orders)
+    return not any(more) and bool(change.entries) and all(entry.event == "entry" for entry in change.entries)
 
 
 def _resolve(future: asyncio.Future[None]) -> None:

@@ -20,7 +20,7 @@ class Rooms:
     """
 
     def __init__(self, update_ms: int, hidden_ms: int) -> None:
-        self._update_ms = update_ms
+        self.update_ms = update_ms
         self._hidden_ms = hidden_ms
         self._rooms: dict[str, Room] = {FEED: Room(FEED)}
         self._due: dict[Lane, Room] = {}
@@ -103,7 +103,7 @@ class Rooms:
         """
         later: int | None = None
         for lane, room in list(self._due.items()):
-            at = lane.flushed_at + (self._hidden_ms if lane.key.slow else self._update_ms)
+            at = lane.flushed_at + (self._hidden_ms if lane.key.slow else self.update_ms)
             if at <= now or (urgent and not lane.key.slow) or not lane.members:
                 del self._due[lane]
                 room.flush(lane, now)

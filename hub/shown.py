@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from hub.view import JobUpdate, JobView, Moving, Status, Typical
 
 LEFT_OUT_ON_FEED: dict[str, Any] = {"params": UNSET, "result": UNSET, "attempts": UNSET}
 MOVING = Moving.__struct_fields__
+moving_of = attrgetter(*MOVING)  # a third of the time of as many getattr calls
 
 
 class Surroundings(Struct, frozen=True, kw_only=True):
@@ -98,7 +100,7 @@ class Shown:
         """The moving part, as an update that covers all since seq `from_`; on the feed without the result."""
         key = ("update", encoding, from_, phases, feed)
         if key not in self._bytes:
-            moving = {name: getattr(self.view, name) for name in MOVING}
+            moving = dict(zip(MOVING, moving_of(self.view), strict=True))
             if feed:
                 moving["result"] = UNSET
             update = JobUpdate(**moving, from_=from_, phases=self.view.phases if phases else UNSET)

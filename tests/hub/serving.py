@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import count
@@ -24,9 +25,9 @@ from hub.errors import Invalid, LaunchError, NotFound, StoreError
 from hub.launch import Connect, Exited, Handout, KindInfo, Link, Prepared, ProcessId
 from hub.protocol import FromWorker
 from hub.service import Service
-from hub.settings import Settings
+from hub.settings import KIB, Settings
 from hub.store import Store
-from hub.transport import Server, listen, server
+from hub.transport import Server, SocketOutlet, listen, server
 from hub.viewer import Viewer
 
 BOUND_S = 10.0
@@ -159,11 +160,22 @@ class Served:
         return worker
 
     async def fill(self, viewer: Client, work: Worker) -> Viewer:
-        """Make a viewer stop reading, and let work write log entries until the hub feels it; its session there."""
-        viewer.socket.transport.pause_reading()
-        while not (full := [one for one in self.sessions() if one.outlet.full]):
+        """Make a viewer stop reading, and let work write log entries until the viewer takes nothing; its session."""
+        viewer.stop_reading()
+        port = viewer.socket.local_address[1]
+        [session] = [one for one in self.sessions() if peer_port(one) == port]
+        in_vain, taken = 0, -1
+        while in_vain < 10:
             await work.store("entry", level="info", text="x" * 4000)
-        return full[0]
+            in_vain = in_vain + 1 if session.outlet.full and session.outlet.taken == taken else 0
+            taken = session.outlet.taken
+        return session
+
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Ask the hub whether it lives until something holds in it."""
+        async with asyncio.timeout(BOUND_S):
+            while not condition():
+                await self.http.get("/healthz")
 
     def sessions(self) -> list[Viewer]:
         """The hub's ends of all viewers."""
@@ -180,6 +192,13 @@ class Served:
         """What the job's log tells, over HTTP."""
         answer = await self.http.get(f"/api/jobs/{job}/log")
         return [entry["event"] for entry in answer.json()["entries"]]
+
+
+def peer_port(session: Viewer) -> int:
+    """The port that a viewer's socket comes from."""
+    assert isinstance(session.outlet, SocketOutlet)
+    port: int = session.outlet._protocol.transport.get_extra_info("peername")[1]
+    return port
 
 
 @asynccontextmanager
@@ -371,6 +390,19 @@ class Client:
     async def caught_up(self) -> None:
         """Everything that was sent to this viewer before is here."""
         await self.ask("ping")
+
+    def stop_reading(self) -> None:
+        """Take nothing any more, after the little that a small kernel buffer holds."""
+        self._receive_buffer(4 * KIB)
+        self.socket.transport.pause_reading()
+
+    def read_again(self) -> None:
+        self._receive_buffer(1024 * KIB)
+        self.socket.transport.resume_reading()
+
+    def _receive_buffer(self, size_bytes: int) -> None:
+        own_socket = self.socket.transport.get_extra_info("socket")
+        own_socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size_bytes)
 
     async def close_code(self) -> int:
         """Read to the end; the code it was closed with."""
