@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -34,7 +33,7 @@ from hub.protocol import (
     PhaseStart,
     Report,
 )
-from hub.rate import Allowance
+from hub.rate import Allowances
 from hub.rows import JobRow
 from hub.service import Service
 from hub.state import JobState
@@ -43,7 +42,6 @@ from hub.view import JobView, KindView, Status
 Endpoint = Callable[[Request], Awaitable[Response]]
 LIST_LIMIT, LIST_MOST = 50, 500
 LOG_LIMIT, LOG_MOST = 200, 1_000
-CLIENTS_REMEMBERED = 10_000  # addresses whose rate is counted; the longest unseen is forgotten first
 HISTORY_RUNS = 20
 REPORTS: dict[str, type[AttemptMessage]] = {
     "report": Report,
@@ -80,7 +78,9 @@ class Api:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+        limits = service.settings
+        self._controls = Allowances(limits.requests_per_minute / 60, limits.requests_per_minute)
+        self._reports = Allowances(limits.reports_per_s, limits.reports_per_s)
 
     def routes(self) -> list[Route]:
         """Every route but pages, streams and metrics."""
@@ -117,7 +117,7 @@ class Api:
         return json_response({"kinds": [await self._kind(kind) for kind in sorted(self._service.runner.kinds)]})
 
     async def _kind(self, kind: str) -> KindView:
-        info, past = self._service.runner.kinds[kind], await self._service.hub.past(kind)
+        info, past = self._service.runner.kinds[kind], await self._service.hub.past.of(kind)
         return KindView(
             kind=kind, title=info.title, doc=info.doc, params=info.params, cancel_note=info.cancel_note,
             typical=past.typical, stop_p50_s=past.stop_p50_s,
@@ -129,7 +129,7 @@ class Api:
         runs = await hub.store.runs(kind, HISTORY_RUNS)
         if not runs and kind not in self._service.runner.kinds:
             raise NotFound("no such kind")
-        past = await hub.past(kind)
+        past = await hub.past.of(kind)
         listed = [
             {"job": run.job, "status": run.status, "started_at": run.started_at, "elapsed_s": run.elapsed_s}
             for run in runs
@@ -165,7 +165,9 @@ class Api:
             key=order.key,
         )  # fmt: skip
         state = JobState(total=order.total, unit=order.unit)
-        held, made = await hub.once(order.kind, order.key, lambda: hub.create(facts, order.phases, state))
+        held, made = await hub.keys.once(order.kind, order.key, lambda: hub.create(facts, order.phases, state))
+        if held.job.facts.startable:
+            raise Conflict("this key was used for a job that the hub started")
         view = msgspec.structs.replace(self._view(held), report_token=auth.report_token(hub.secret, held.id))
         return json_response(view, 201 if made else 200)
 
@@ -228,10 +230,10 @@ class Api:
     async def traceback(self, request: Request) -> Response:
         held = await self._find(request)
         attempt = whole_number(request, "attempt", 0) or None
-        text = await self._service.hub.store.traceback(held.id, attempt)
-        if text is None:
+        kept = await self._service.hub.store.traceback(held.id, attempt)
+        if kept is None:
             raise NotFound("no traceback is kept for this attempt")
-        return json_response({"attempt": attempt or held.job.state.attempt, "traceback": text})
+        return json_response({"attempt": kept[0], "traceback": kept[1]})
 
     async def artifact(self, request: Request) -> Response:
         held = await self._find(request)
@@ -250,6 +252,7 @@ class Api:
 
     def _report(self, type_: type[AttemptMessage]) -> Endpoint:
         async def report(request: Request) -> Response:
+            self._spend(self._reports, request, f"{self._service.settings.reports_per_s} reports a second")
             held = await self._find(request)
             facts, state = held.job.facts, held.job.state
             given = auth.token_of(request.headers.get("authorization"))
@@ -296,14 +299,12 @@ class Api:
 
     def _count(self, request: Request) -> None:
         """Hold one client to so many control calls a minute."""
+        self._spend(self._controls, request, f"{self._service.settings.requests_per_minute} control calls a minute")
+
+    def _spend(self, allowances: Allowances, request: Request, most: str) -> None:
         client = request.client.host if request.client else ""
-        per_minute = self._service.settings.requests_per_minute
-        allowance = self._allowances.pop(client, None) or Allowance(per_minute / 60, per_minute)
-        self._allowances[client] = allowance
-        if len(self._allowances) > CLIENTS_REMEMBERED:
-            self._allowances.popitem(last=False)
-        if not allowance.may(1, self._service.clock.now()):
-            raise TooMany(f"expected at most {per_minute} control calls a minute", allowance.wait_s(1))
+        if wait_s := allowances.wait_s(client, self._service.clock.now()):
+            raise TooMany(f"expected at most {most}; the next in {wait_s:.1f} s", wait_s)
 
 
 class HttpNumbers(msgspec.Struct):

@@ -54,7 +54,7 @@ class Delivery:
         self._moved: dict[Held, None] = {}
         self._writing: dict[Viewing, None] = {}
         self._acks: dict[tuple[WorkerEnd, str, int], int] = {}
-        self._queued = self._urgent = False
+        self._queued = False
         self._timer: asyncio.TimerHandle | None = None
         self._moved_at = -math.inf
         self._loop = asyncio.get_running_loop()
@@ -63,8 +63,9 @@ class Delivery:
         """A committed version of a job is to be told; a new status does not wait for the pace."""
         before = held.shown
         held.shown = shown
-        self._rooms.change(shown, phases=phases, whole=whole)
-        self._soon(urgent=whole or phases or before is None or before.view.status is not shown.view.status)
+        urgent = whole or phases or before is None or before.status is not shown.status
+        self._rooms.change(shown, phases=phases, whole=whole, urgent=urgent)
+        self._soon()
 
     def move(self, held: Held) -> None:
         """A job's numbers moved: they are told unless something visible in it still waits for its commit."""
@@ -75,21 +76,20 @@ class Delivery:
     def touch(self, viewer: Viewing) -> None:
         """A viewer has frames to be written at the end of this turn."""
         self._writing[viewer] = None
-        self._soon(urgent=False)
+        self._soon()
 
     def acknowledge(self, end: WorkerEnd, job: str, attempt: int, n: int) -> None:
         """Everything of this attempt up to `n` is committed."""
         key = (end, job, attempt)
         self._acks[key] = max(n, self._acks.get(key, 0))
-        self._soon(urgent=False)
+        self._soon()
 
     def stop(self) -> None:
         """Nothing more happens by itself."""
         if self._timer is not None:
             self._timer.cancel()
 
-    def _soon(self, *, urgent: bool) -> None:
-        self._urgent = self._urgent or urgent
+    def _soon(self) -> None:
         if not self._queued:
             self._queued = True
             self._loop.call_soon(self.flush)
@@ -98,7 +98,7 @@ class Delivery:
         """Flush as soon as any room may be told of numbers again: a flush for each report would find nothing due."""
         at = self._moved_at + self._rooms.update_ms / 1000
         if at <= self._loop.time():
-            self._soon(urgent=False)
+            self._soon()
         elif not self._queued and (self._timer is None or self._timer.when() > at):
             self.stop()
             self._timer = self._loop.call_at(at, self.flush)
@@ -106,7 +106,6 @@ class Delivery:
     def flush(self) -> None:
         """Send what is due to the rooms; what a viewer is owed in one turn leaves in one write."""
         self._queued = False
-        urgent, self._urgent = self._urgent, False
         moved, self._moved = self._moved, {}
         if moved:
             self._moved_at = self._loop.time()
@@ -114,7 +113,7 @@ class Delivery:
             if held.unseen == 0:
                 self._rooms.change(self._newest(held), phases=False, whole=False)
         now = self._clock()
-        due = self._rooms.flush(now, urgent=urgent)
+        due = self._rooms.flush(now, urgent=False)
         writing, self._writing = self._writing, {}
         for viewer in writing:
             viewer.write()

@@ -40,8 +40,9 @@ class Guard:
             return
         headers = Headers(scope=scope)
         try:
-            auth.check_host(headers.get("host"), self._hosts)
-            auth.check_origin(headers.get("origin"), headers.get("host"), scope["scheme"])
+            host, origin = the_only(headers, "host"), the_only(headers, "origin")
+            auth.check_host(host, self._hosts)
+            auth.check_origin(origin, host, scope["scheme"])
         except PeerError as error:
             await self._refuse(error, scope, receive, send)
             return
@@ -55,6 +56,18 @@ class Guard:
             await problem(error)(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008, "reason": str(error)[:120]})
+
+
+def the_only(headers: Headers, name: str) -> str | None:
+    """A header's value; two of them could mean one thing to us and another to a proxy.
+
+    Raises:
+        Foreign: there is more than one.
+    """
+    values = headers.getlist(name)
+    if len(values) > 1:
+        raise auth.Foreign(f"expected one value, got {len(values)}", name.capitalize())
+    return values[0] if values else None
 
 
 def with_headers(send: Send) -> Send:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import mimetypes
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +15,7 @@ from hub.job import Job
 from hub.protocol import ToWorker
 from hub.rows import ArtifactRow, CheckpointRow, JobRow, Note, RunRow, Write
 from hub.shown import Shown
-from hub.state import Change, JobFacts, JobState, Place
+from hub.state import Attached, Change, JobFacts, JobState, Place
 from hub.view import Curve, Outcome, Sample, Status
 
 FIRST_SAMPLE_MS = 1_000
@@ -108,6 +111,18 @@ class Held:
     @property
     def topic(self) -> str:
         return f"job:{self.id}"
+
+    def describe(self, attached: Attached) -> None:
+        """Tell the size and type of what was just attached, as far as the name and the file system do."""
+        media_type = mimetypes.guess_type(attached.name)[0]
+        size: int | None = None
+        if attached.path is not None:
+            with suppress(OSError):  # gone already: the link will say so
+                size = Path(attached.path).stat().st_size
+        self.job.state.artifacts = [
+            msgspec.structs.replace(view, bytes=size, media_type=media_type) if view.name == attached.name else view
+            for view in self.job.state.artifacts
+        ]
 
     def sample(self, now: int, most: int) -> tuple[Sample | None, bool]:
         """A point for the chart if one is due, and whether the others are to be thinned first.

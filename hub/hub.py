@@ -19,8 +19,9 @@ from hub.alarm import Alarm
 from hub.delivery import Closable, Delivery, Viewing
 from hub.errors import Conflict, Invalid, NotFound, PeerError, Revoked, Unavailable
 from hub.held import Held, WorkerEnd, held_of
-from hub.history import PastRuns
 from hub.job import Job
+from hub.keys import Keys
+from hub.past import Past
 from hub.phases import plan
 from hub.protocol import AttemptMessage, CancelOrder, Numbered, Open, Opened, RevokedWork, SavedCheckpoint, Summary
 from hub.rooms import Rooms
@@ -31,8 +32,6 @@ from hub.state import Change, JobFacts, JobState, job_id
 from hub.store import Store
 from hub.summary import Tally
 from hub.view import Outcome, Phase, Status
-
-RUNS_READ = 50  # of a kind: enough for steady percentiles, recent enough to follow a change
 
 
 class Hub:
@@ -75,9 +74,8 @@ class Hub:
         self.on_force: Callable[[Held], None] = lambda held: None
         self.around: Callable[[Held], Surroundings] = lambda held: Surroundings()
         self._entropy = entropy
-        self._past: dict[str, PastRuns] = {}
-        self._past_stale: set[str] = set()
-        self._keys: dict[tuple[str, str], asyncio.Future[Held]] = {}
+        self.past = Past(store)
+        self.keys = Keys(self._by_key)
         self._loop = asyncio.get_running_loop()
 
     # ── Finding and making jobs ───────────────────────────────────────────────
@@ -100,7 +98,7 @@ class Hub:
 
     async def load(self, row: JobRow) -> Held:
         """The job of a row, with its checkpoint's data and the trail of its run."""
-        held = held_of(row, (await self.past(row.kind)).as_curve())
+        held = held_of(row, (await self.past.of(row.kind)).as_curve())
         if held.job.state.saved is not None:
             checkpoint = await self.store.checkpoint(row.id)
             held.data = msgspec.json.decode(checkpoint.data) if checkpoint else None
@@ -110,26 +108,6 @@ class Hub:
     def hold(self, held: Held) -> Held:
         """Keep a job in memory; the one that is there already wins."""
         return self.jobs.setdefault(held.id, held)
-
-    async def past(self, kind: str) -> PastRuns:
-        """What earlier runs of a kind say."""
-        if kind not in self._past or kind in self._past_stale:
-            self._past_stale.discard(kind)
-            succeeded = await self.store.runs(kind, RUNS_READ, Outcome.SUCCEEDED)
-            cancelled = await self.store.runs(kind, RUNS_READ, Outcome.CANCELLED)
-            self._past[kind] = PastRuns(
-                [(run.elapsed_s, run.phases, run.curve) for run in succeeded],
-                [run.stop_s for run in cancelled if run.stop_s is not None],
-            )
-        return self._past[kind]
-
-    def known_past(self, kind: str) -> PastRuns | None:
-        """The same, if it has been read already."""
-        return self._past.get(kind)
-
-    def forget_past(self, kind: str) -> None:
-        """A run of this kind ended: what is known of it is read anew when it is asked for."""
-        self._past_stale.add(kind)
 
     def facts(self, **known: object) -> JobFacts:
         """Facts of a new job under this hub's settings."""
@@ -153,38 +131,19 @@ class Hub:
             Unavailable: the database takes nothing at the moment.
         """
         self.check_storage()
-        history = (await self.past(facts.kind)).as_curve()
+        history = (await self.past.of(facts.kind)).as_curve()
         state.phases = plan([], phases, history)
         held = self.hold(Held(Job(facts, state, history)))
         await self.commit(held, held.job.created(self.clock()))
         return held
 
-    async def once(self, kind: str, key: str | None, make: Callable[[], object]) -> tuple[Held, bool]:
-        """The job made under this idempotency key, and whether it was made by this call.
-
-        Args:
-            kind: keys belong to a kind.
-            key: the caller's, or None for always a new job.
-            make: a coroutine function that makes the job.
-        """
-        if key is None:
-            return await make(), True  # type: ignore[misc]
-        name = (kind, key)
-        if name in self._keys:
-            return await asyncio.shield(self._keys[name]), False
-        self._keys[name] = future = self._loop.create_future()
-        try:
-            row = await self.store.by_key(kind, key)
-            held: Held = await (self.find(row.id) if row else make())  # type: ignore[misc]
-            future.set_result(held)
-        except BaseException as error:
-            future.set_exception(error)
-            future.exception()  # seen: whoever waits gets it, and nobody may wait
-            raise
-        else:
-            return held, row is None
-        finally:
-            del self._keys[name]
+    async def _by_key(self, kind: str, key: str) -> Held | None:
+        """What is stored under a key; a start that was given up half-way is waited for."""
+        if self.store.waiting:
+            self.check_storage()
+            await self.store.flush()
+        row = await self.store.by_key(kind, key)
+        return None if row is None else await self.find(row.id)
 
     def check_storage(self) -> None:
         """Refuse what could not be stored now.
@@ -249,7 +208,7 @@ class Hub:
             PeerError: no such job, a wrong token, or the attempt is over.
         """
         if message.job is None:
-            held, _ = await self.once(message.kind or "", message.key, lambda: self._create_outside(message))
+            held, _ = await self.keys.once(message.kind or "", message.key, lambda: self._create_outside(message))
         else:
             held = await self.find(message.job)
         if held.job.facts.startable:
@@ -325,6 +284,8 @@ class Hub:
         if end is not None and held.worker is not end:
             raise self._not_yours(held, message)
         change = held.job.apply(message, self.clock())
+        if change.attached is not None:
+            held.describe(change.attached)
         if isinstance(message, Numbered):
             self.commit_then(held, change, lambda: self._stored(held, message, end))
         else:
@@ -397,7 +358,7 @@ class Hub:
 
     def _ended(self, held: Held, outcome: Outcome) -> None:
         status = held.job.state.status
-        self.forget_past(held.job.facts.kind)
+        self.past.grows(held.job.facts.kind)
         if status.terminal:
             self.tally.ended(failed=status is Status.FAILED)
         self.on_end(held, outcome)
@@ -463,7 +424,7 @@ class Hub:
         """Once a second: what only derives (viewers, queue positions) is looked at again."""
         for held in self.jobs.values():
             shown = held.shown
-            if shown is None or not self.rooms.watched(held.id):
+            if shown is None:
                 continue
             around, view = self.around(held), shown.view
             if (around.viewers, around.queue_position) != (view.viewers, view.queue_position):

@@ -245,7 +245,8 @@ class Job:
         state = self.state
         self._cancel.request(by, reason, now, change)
         if state.status is S.QUEUED:
-            state.cancel = msgspec.structs.replace(self._cancel.asked, deadline_at=None)
+            # The hub itself has it, and nothing will be started: that is all an acknowledgement says
+            state.cancel = msgspec.structs.replace(self._cancel.asked, deadline_at=None, how="acknowledged")
             self._end(Outcome.CANCELLED, now, change)
             change.force = state.process is not None
         else:

@@ -88,7 +88,7 @@ class Since(Struct, kw_only=True):
 
 class Subscribe(ViewerMessage, kw_only=True):
     id: RequestId
-    topic: Annotated[str, Meta(pattern=r"^(jobs|job:.{1,64})$")]
+    topic: Annotated[str, Meta(pattern=r"^(jobs|job:.{1,64})$(?!\n)")]
     filter: Filter | None = None
     since: Since | None = None
 

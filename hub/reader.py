@@ -177,14 +177,14 @@ class Reader:
         )
         return [RUN.decode(record) for [record] in rows]
 
-    async def traceback(self, job: str, attempt: int | None = None) -> str | None:
-        """Traceback of that attempt, or of the last one that has one."""
+    async def traceback(self, job: str, attempt: int | None = None) -> tuple[int, str] | None:
+        """That attempt, or the last one that has a traceback, and its text."""
         rows = await self._fetch(
-            "SELECT record FROM tracebacks WHERE job = :job AND (:attempt IS NULL OR attempt = :attempt)"
+            "SELECT attempt, record FROM tracebacks WHERE job = :job AND (:attempt IS NULL OR attempt = :attempt)"
             " ORDER BY attempt DESC LIMIT 1",
             {"job": job, "attempt": attempt},
         )
-        return _one([msgspec.json.decode(record, type=str) for [record] in rows])
+        return _one([(number, msgspec.json.decode(record, type=str)) for number, record in rows])
 
     async def artifacts(self, job: str) -> list[ArtifactRow]:
         """What the work attached, in that order."""

@@ -24,6 +24,7 @@ class Rooms:
         self._hidden_ms = hidden_ms
         self._rooms: dict[str, Room] = {FEED: Room(FEED)}
         self._due: dict[Lane, Room] = {}
+        self._urgent: set[Lane] = set()
 
     def viewers(self, topic: str) -> int:
         room = self._rooms.get(topic)
@@ -70,11 +71,13 @@ class Rooms:
         room = self._rooms.get(topic)
         return room.filter_of(member) if room else None
 
-    def change(self, shown: Shown, *, phases: bool, whole: bool) -> None:
-        """A newer version of a job is to be told."""
+    def change(self, shown: Shown, *, phases: bool, whole: bool, urgent: bool = False) -> None:
+        """A newer version of a job is to be told; an urgent one with the next flush, to hidden viewers too."""
         for room in self._of(shown.id):
             room.change(shown, phases=phases, whole=whole)
             self._due.update((lane, room) for lane in room.lanes.values() if lane.due)
+            if urgent:
+                self._urgent.update(room.lanes.values())
 
     def log(self, job: str, entries: list[LogEntry]) -> None:
         room = self._rooms.get(f"job:{job}")
@@ -104,11 +107,13 @@ class Rooms:
         later: int | None = None
         for lane, room in list(self._due.items()):
             at = lane.flushed_at + (self._hidden_ms if lane.key.slow else self.update_ms)
-            if at <= now or (urgent and not lane.key.slow) or not lane.members:
+            hurries = lane in self._urgent or (urgent and not lane.key.slow)
+            if at <= now or hurries or not lane.members:
                 del self._due[lane]
                 room.flush(lane, now)
             else:
                 later = at if later is None else min(later, at)
+        self._urgent.clear()
         return later
 
     def _of(self, job: str) -> list[Room]:

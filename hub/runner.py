@@ -64,7 +64,10 @@ class Runner:
             raise Unavailable("the hub is stopping")
         if order.kind not in self.kinds:
             raise NotFound(f"no kind {order.kind!r}; known are {', '.join(sorted(self.kinds)) or 'none'}", "kind")
-        return await self.hub.once(order.kind, order.key, lambda: self._create(order, by))
+        held, made = await self.hub.keys.once(order.kind, order.key, lambda: self._create(order, by))
+        if not held.job.facts.startable:
+            raise Conflict("this key was used for a job from outside")
+        return held, made
 
     async def _create(self, order: StartOrder, by: str | None) -> Held:
         info = self.kinds[order.kind]
@@ -80,7 +83,7 @@ class Runner:
             grace_s=info.grace_s,
             stall_s=info.stall_s,
         )
-        held = await self.hub.create(facts, info.phases, JobState(max_attempts=1 + info.retries))
+        held = await self.hub.create(facts, info.phases, JobState())
         self._queue(held)
         return held
 
@@ -183,12 +186,10 @@ class Runner:
             state.heard_at = None if state.heard_at is None else now
             self.schedule.resume(held.id)
             self.hub.alarm.set(held)
-        elif state.status is Status.QUEUED or job.facts.place != "process":
+        else:  # it ended with the former hub, or with the machine: no failure of the work
             await self.hub.commit(held, job.interrupted(now))
             if state.status is Status.QUEUED:
                 self.schedule.wait(held.id)
-        else:
-            await self.hub.commit(held, job.worker_gone("ended while the hub was away", now))
 
     def started(self) -> list[Held]:
         """Unfinished jobs whose work this hub started."""
@@ -226,7 +227,7 @@ class Runner:
             task.cancel()
 
     def _around(self, held: Held) -> Surroundings:
-        past = self.hub.known_past(held.job.facts.kind)
+        past = self.hub.past.known(held.job.facts.kind)
         return Surroundings(
             viewers=self.hub.rooms.viewers(held.topic),
             queue_position=self.schedule.positions().get(held.id) if held.job.state.status is Status.QUEUED else None,

@@ -17,6 +17,7 @@ from hub.protocol import StartOrder
 from hub.transport import Server
 
 LOG = logging.getLogger("barcast")
+SWITCH_S = 0.0005  # Python's 5 ms let a busy loop keep the database's thread from its commits for seconds
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -92,6 +93,7 @@ class Foreground:
             HubError: the hub could not start, or failed.
         """
         self._running = asyncio.current_task()
+        sys.setswitchinterval(SWITCH_S)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
         loop.add_signal_handler(signal.SIGINT, self._interrupt)

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
+
 from hub.clock import Clock
 from hub.codec import Encoding, Frame
 from hub.errors import HubError
@@ -66,7 +68,7 @@ class Service:
         Raises:
             StoreError: the database cannot be taken; it is left as it was.
         """
-        store = await Store.open(self.db, self.settings)
+        store = await Store.open(self.db, halved(self.settings))
         try:
             async with asyncio.TaskGroup() as tasks:
                 await self._start(store, tasks)
@@ -192,6 +194,11 @@ class Service:
         self.hub.save()
         self.hub.stop_timers()
         self.address_file.unlink(missing_ok=True)
+
+
+def halved(settings: Settings) -> Settings:
+    """The store's half of the save interval; the other half passes before the hub hands numbers over."""
+    return msgspec.structs.replace(settings, save_interval_s=settings.save_interval_s / 2)
 
 
 def midnight(now: int) -> int:

@@ -21,20 +21,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Limits of one hub. Every field can be set by the environment variable `BARCAST_` + its name."""
 
     # What comes in
-    message_bytes: Bytes = 64 * KIB  # one frame from outside; larger is a mistake or an attack
-    message_fragments: Count = 64  # a 64 KiB message needs no more
+    message_bytes: Bytes = 160 * KIB  # one frame: 64 KiB of data, as much traceback, texts around them
+    message_fragments: Count = 64  # a whole message needs no more
     body_bytes: Bytes = 64 * KIB  # HTTP; the same messages as on the socket
-    json_depth: Count = 64  # deeper nesting exhausts a decoder's stack
     malformed_in_a_row: Count = 5  # then it is not a client of ours: 4400
     header_s: Seconds = 10.0  # a browser sends its headers at once
-    hello_s: Seconds = 10.0  # and its hello too
     reports_per_s: Count = 1_000  # of one worker socket; samplers send 10 a second and job
     report_bytes_per_s: Bytes = KIB * KIB
     requests_per_minute: Count = 100  # of one viewer socket or HTTP client: a person clicks slower
     topics_per_viewer: Count = 128  # a page of widgets, with room
     viewers: Count = 20_000  # about 25 kB each: half a gigabyte
     workers: Count = 5_000  # open worker sockets
-    artifacts_per_job: Count = 100
 
     # What goes out
     update_interval_s: Seconds = 0.05  # 20 a second looks live; more only costs

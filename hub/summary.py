@@ -64,7 +64,7 @@ class Tally:
             finished_today=self.finished_today,
             day_starts_at=self.day_starts_at,
             finished=self.finished,
-            workers=len({state.worker for state in states if state.status in ALIVE and state.worker}),
+            workers=len({state.worker or id(state) for state in states if state.status in ALIVE}),
             slots_free=slots_free,
             oldest_queued_at=min(queued, default=None),
             storage=storage,

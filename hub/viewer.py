@@ -77,8 +77,8 @@ class Viewer(Session[FromViewer]):
     async def answer(self, message: FromViewer) -> None:
         now = self.hub.clock()
         if not isinstance(message, UNCOUNTED) and not self._allowance.may(1, now):
-            most = self.hub.settings.requests_per_minute
-            raise TooMany(f"expected at most {most} requests a minute", self._allowance.wait_s(1))
+            most, wait_s = self.hub.settings.requests_per_minute, self._allowance.wait_s(1)
+            raise TooMany(f"expected at most {most} requests a minute; the next in {wait_s:.1f} s", wait_s)
         match message:
             case Hello():
                 self._show(message.visible)

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -245,7 +245,8 @@ async def serving(
             yield served
     finally:
         its_server.should_exit = True
-        await soon(running)
+        with closing(listener):
+            await soon(running)
 
 
 def plain_server(app: ASGIApp) -> uvicorn.Server:

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from hub.protocol import StartOrder
 from tests.hub.serving import Client, Gate, Served, Worker, serving, soon
 from tests.hub.stored import locked
 from tests.hub.test_stream import reading
 
-NARROW = {"write_buffer_bytes": 4096, "send_buffer_bytes": 4096}
+
+def narrow(db: Path, **limits: Any) -> AbstractAsyncContextManager[Served]:
+    """A hub whose buffers are small, so that a reader that stops is felt after a few frames."""
+    return serving(db, write_buffer_bytes=4096, send_buffer_bytes=4096, **limits)
 
 
 @pytest.fixture
@@ -103,6 +109,20 @@ async def test_a_new_job_is_seen_nowhere_before_it_is_committed(hub: Served, gat
     await feed.job(job)
     assert (await asker.next("ok"))["job"]["id"] == job
     await hub.handed_out()
+
+
+async def test_a_start_that_was_given_up_half_way_is_found_again_by_its_key(hub: Served, gate: Gate) -> None:
+    order, runner = StartOrder(kind="import-orders", key="once"), hub.service.runner
+    gate.shut()
+    given_up = asyncio.create_task(runner.start(order, by=None))
+    await soon(gate.reached.wait())
+    given_up.cancel()
+    again = asyncio.create_task(runner.start(order, by=None))
+    await asyncio.wait((given_up,))
+    gate.open()
+    held, made = await soon(again)
+    assert not made
+    assert [job["id"] for job in (await hub.http.get("/api/jobs")).json()["jobs"]] == [held.id]
 
 
 async def test_a_cancel_is_neither_answered_nor_passed_on_before_it_is_committed(hub: Served, gate: Gate) -> None:
@@ -282,7 +302,7 @@ async def written(work: Worker, first: int, last: int) -> None:
 
 
 async def test_a_slow_viewer_costs_the_others_nothing_and_ends_up_right(db: Path) -> None:
-    async with serving(db, **NARROW) as hub:
+    async with narrow(db) as hub:
         work = await hub.outside(total=1000)
         quick, slow = await hub.watching(f"job:{work.id}"), await hub.watching(f"job:{work.id}")
         await slow.ask("subscribe", topic="jobs")
@@ -305,7 +325,7 @@ async def test_a_slow_viewer_costs_the_others_nothing_and_ends_up_right(db: Path
 
 
 async def test_a_slow_viewer_of_the_feed_learns_of_new_changed_and_deleted_jobs(db: Path) -> None:
-    async with serving(db, **NARROW) as hub:
+    async with narrow(db) as hub:
         work, doomed = await hub.outside(), await hub.outside(title="Doomed")
         await doomed.finish()
         slow = await hub.watching("jobs")
@@ -322,7 +342,7 @@ async def test_a_slow_viewer_of_the_feed_learns_of_new_changed_and_deleted_jobs(
 
 
 async def test_the_end_of_a_job_reaches_a_slow_viewer_even_when_the_hub_has_let_go_of_it(db: Path) -> None:
-    async with serving(db, feed_terminal_jobs=1, **NARROW) as hub:
+    async with narrow(db, feed_terminal_jobs=1) as hub:
         work, chatty = await hub.outside(), await hub.outside()
         slow = await hub.watching("jobs")
         await slow.ask("subscribe", topic=f"job:{chatty.id}")
@@ -341,12 +361,13 @@ async def test_the_end_of_a_job_reaches_a_slow_viewer_even_when_the_hub_has_let_
 
 
 async def test_a_viewer_that_takes_nothing_is_dropped_and_one_that_still_reads_stays(db: Path) -> None:
-    async with serving(db, stuck_s=0.3, **NARROW) as hub:
+    async with narrow(db, stuck_s=0.3) as hub:
         work = await hub.outside()
         reader, stuck = await hub.watching(f"job:{work.id}"), await hub.watching(f"job:{work.id}")
         await reader.job(work.id, viewers=2)
         await hub.fill(stuck, work)
         await reader.job(work.id, viewers=1)
+        stuck.socket.transport.abort()
         await work.finish()
         await reader.job(work.id, status="succeeded")
         assert len(hub.service.hub.viewers) == 1
@@ -354,7 +375,7 @@ async def test_a_viewer_that_takes_nothing_is_dropped_and_one_that_still_reads_s
 
 async def test_a_slow_viewer_is_asked_nothing_it_cannot_take_in(db: Path) -> None:
     """Requests of a viewer that reads nothing wait outside; they are answered once it reads."""
-    async with serving(db, **NARROW) as hub:
+    async with narrow(db) as hub:
         work = await hub.outside()
         slow = await hub.watching(f"job:{work.id}")
         session = await hub.fill(slow, work)

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import json
+import re
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 import msgspec
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.api import REPORTS, Api
+from hub.api import REPORTS
+from hub.app import routes
 from hub.calls import CALLS
 from hub.describe import asyncapi, openapi
 from hub.protocol import FromViewer, FromWorker, HttpStart, ToViewer, ToWorker
 from hub.service import Service
 from hub.settings import Settings
+from tests.hub.served import served
 
+PAGES = ("/", "/jobs/{id}")
 DIRECTIONS = {
     "from_viewer": ("receive", "/ws", FromViewer),
     "to_viewer": ("send", "/ws", ToViewer),
@@ -27,13 +34,13 @@ DIRECTIONS = {
 }
 
 
-def api_routes() -> list[Route]:
+def all_routes() -> list[BaseRoute]:
     """The routes of a service that is never run."""
 
     def make_launcher(*_: object) -> Any:
         raise AssertionError("nothing is started here")
 
-    return Api(Service(Path("never.db"), Settings(), make_launcher, None)).routes()
+    return [*routes(Service(Path("never.db"), Settings(), make_launcher, None))]
 
 
 def references(node: object) -> Iterator[str]:
@@ -89,28 +96,25 @@ def test_every_message_of_a_direction_stands_in_asyncapi_with_its_fields(directi
         assert set(schema["properties"]) == {"type", *struct.__struct_encode_fields__}
 
 
-def test_asyncapi_has_no_other_directions_or_channels() -> None:
+def test_asyncapi_has_no_other_directions() -> None:
     assert set(asyncapi()["operations"]) == set(DIRECTIONS)
-    assert {one["address"] for one in asyncapi()["channels"].values()} == {"/ws", "/ws/worker"}
 
 
-def test_every_http_route_stands_in_openapi_and_nothing_that_is_none() -> None:
+def test_openapi_has_every_http_route_but_the_pages_and_nothing_else() -> None:
     described = {(method.upper(), path) for path, item in openapi()["paths"].items() for method in item}
     routed = {
-        (method, route.path.replace(":path", ""))
-        for route in api_routes()
-        for method in route.methods or ()
+        (method, re.sub(r":\w+}", "}", route.path))
+        for route in all_routes()
+        if isinstance(route, Route)
+        for method in route.methods or ("GET",)
         if method != "HEAD"
     }
-    beside = {"/api/stream", "/api/jobs/{id}/stream"} | {
-        "/healthz",
-        "/readyz",
-        "/metrics",
-        "/openapi.json",
-        "/asyncapi.json",
-    }
-    assert described - routed == {("GET", path) for path in beside}
-    assert routed <= described
+    assert described == routed - {("GET", path) for path in PAGES}
+
+
+def test_asyncapi_has_every_socket_and_nothing_else() -> None:
+    sockets = {route.path for route in all_routes() if isinstance(route, WebSocketRoute)}
+    assert {one["address"] for one in asyncapi()["channels"].values()} == sockets
 
 
 def test_each_call_has_a_name_of_its_own() -> None:
@@ -134,3 +138,61 @@ def test_a_start_over_http_needs_a_body_with_a_kind() -> None:
     assert body["required"] is True
     assert schema["required"] == ["kind"]
     assert set(schema["properties"]) == set(msgspec.structs.asdict(HttpStart(kind="k")))
+
+
+def answered(url: str, method: str, path: str, body: object = None) -> tuple[int, str, Any]:
+    """Status, content type and body of a call; refused ones too."""
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url + path, data, method=method)) as answer:
+            return answer.status, answer.headers["content-type"], json.loads(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers["content-type"], json.loads(error.read())
+
+
+def check(url: str, method: str, path: str, described: str, body: object = None) -> Any:
+    """A call whose answer must be as described; the answer."""
+    status, media_type, value = answered(url, method, path, body)
+    response = openapi()["paths"][described][method.lower()]["responses"][str(status)]
+    schema = response["content"][media_type]["schema"] | {"components": openapi()["components"]}
+    OAS31Validator(schema).validate(value)
+    return value
+
+
+def test_what_a_hub_answers_is_as_described(tmp_path: Path) -> None:
+    with served(tmp_path) as hub:
+        job = check(hub.url, "POST", "/api/jobs", "/api/jobs", {"kind": "fail"})["id"]
+        assert hub.run("watch", job)[0] == 1
+        one = f"/api/jobs/{job}"
+        check(hub.url, "GET", "/api/jobs", "/api/jobs")
+        check(hub.url, "GET", "/api/jobs?status=done", "/api/jobs")
+        check(hub.url, "GET", "/api/kinds", "/api/kinds")
+        check(hub.url, "GET", "/api/kinds/fail/history", "/api/kinds/{kind}/history")
+        check(hub.url, "GET", "/api/summary", "/api/summary")
+        check(hub.url, "GET", one, "/api/jobs/{id}")
+        check(hub.url, "GET", "/api/jobs/none", "/api/jobs/{id}")
+        for part in ("log", "samples", "traceback"):
+            check(hub.url, "GET", f"{one}/{part}", f"/api/jobs/{{id}}/{part}")
+        check(hub.url, "POST", f"{one}/pause", "/api/jobs/{id}/pause")
+        check(hub.url, "POST", f"{one}/retry", "/api/jobs/{id}/retry")
+
+
+def test_reports_over_http_are_as_described(tmp_path: Path) -> None:
+    with served(tmp_path) as hub:
+        order = {"kind": "outside", "external": True, "total": 3}
+        job = check(hub.url, "POST", "/api/jobs", "/api/jobs", order)["id"]
+        bodies: dict[str, dict[str, object]] = {
+            "report": {"done": 1},
+            "phase": {"name": "Load"},
+            "entry": {"text": "said"},
+            "checkpoint": {"data": 1},
+            "artifact": {"name": "a", "url": "http://example.com/"},
+            "finish": {"outcome": "succeeded"},
+        }
+        for name, body in bodies.items():
+            post = openapi()["paths"][f"/api/jobs/{{id}}/{name}"]["post"]
+            schema = post["requestBody"]["content"]["application/json"]["schema"]
+            OAS31Validator(schema | {"components": openapi()["components"]}).validate(body)
+            check(hub.url, "POST", f"/api/jobs/{job}/{name}", f"/api/jobs/{{id}}/{name}", body)
+        assert answered(hub.url, "POST", f"/api/jobs/{job}/report", {})[0] == 410

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.rate import Allowance
+from hub.rate import Allowance, Allowances
 
 
 def test_what_was_saved_up_may_be_spent_at_once() -> None:
@@ -42,3 +42,18 @@ def test_time_that_goes_back_gives_nothing() -> None:
     assert not allowance.may(1, 0)
     assert not allowance.may(1, 1_000)
     assert allowance.may(1, 2_000)
+
+
+def test_each_client_has_an_allowance_of_its_own() -> None:
+    allowances = Allowances(per_s=1, most=1)
+    assert allowances.wait_s("ada", 0) == 0
+    assert allowances.wait_s("ada", 0) == 1
+    assert allowances.wait_s("bob", 0) == 0
+
+
+def test_the_client_that_was_not_seen_longest_is_forgotten_first() -> None:
+    allowances = Allowances(per_s=1, most=1, remembered=2)
+    for client in ("ada", "bob", "ada", "cyd"):
+        allowances.wait_s(client, 0)
+    assert allowances.wait_s("ada", 0) > 0
+    assert allowances.wait_s("bob", 0) == 0

@@ -58,7 +58,7 @@ async def test_half_a_surrogate_pair_breaks_nothing(store: Store, text: str) -> 
     assert found is not None
     assert (found.title, found.key, found.tags) == (whole, whole, {whole: whole})
     assert await store.entries("j1") == [entry(1, whole, {whole: [whole, 0.5]})]
-    assert await store.traceback("j1") == whole
+    assert await store.traceback("j1") == (1, whole)
     assert await store.jobs(q=text) == ([found], None)
     assert await store.artifact("j1", text) is not None
 
@@ -97,7 +97,7 @@ async def test_checkpoint_traceback_artifacts_and_samples_come_back(store: Store
     await put(store, Write(checkpoint=newer), Write(artifact=longer))
     assert await store.checkpoint("j1") == newer
     assert await store.checkpoint("j2") is None
-    assert [await store.traceback("j1", 1), await store.traceback("j1")] == [NASTY, "second"]
+    assert [await store.traceback("j1", 1), await store.traceback("j1")] == [(1, NASTY), (2, "second")]
     assert await store.traceback("j1", 3) is None
     assert await store.artifacts("j1") == [longer, link]
     assert await store.artifact("j1", "b") == link

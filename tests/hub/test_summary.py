@@ -27,7 +27,7 @@ def test_jobs_are_counted_where_they_stand() -> None:
     ]
     summary = Tally().summary(jobs, slots_free=0, storage="failing")
     assert (summary.running, summary.paused, summary.lost, summary.queued, summary.stalled) == (3, 1, 1, 2, 1)
-    assert (summary.workers, summary.oldest_queued_at, summary.storage) == (2, 5, "failing")
+    assert (summary.workers, summary.oldest_queued_at, summary.storage) == (3, 5, "failing")
 
 
 def test_ends_are_counted_on_from_what_the_store_knows() -> None:

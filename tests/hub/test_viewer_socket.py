@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from hub.protocol import Open
 from hub.room import Lane
 from hub.rooms import Rooms
+from hub.settings import Settings
 from hub.view import Moving
 from tests.hub.serving import Client, Inside, Message, Served, serving, soon
 
@@ -511,8 +512,9 @@ async def test_a_hidden_tab_is_told_of_the_end_at_once(db: Path) -> None:
         work = await hub.outside(total=100)
         hidden = await hub.watching(f"job:{work.id}")
         await hidden.say("visible", value=False)
-        for done in range(1, 9):
-            await work.report(done=done)
+        await work.report(done=1)
+        await hidden.job(work.id, done=1)
+        await work.report(done=2)
         await work.finish()
         await hidden.job(work.id, status="succeeded")
 
@@ -536,7 +538,7 @@ async def test_a_start_is_answered_with_the_job_once_it_is_stored(hub: Served, e
     assert answer["type"] == "ok"
     job = answer["job"]
     assert (job["kind"], job["title"], job["params"]) == ("import-orders", "Run import-orders a.csv", {"path": "a.csv"})
-    assert (job["status"], job["attempt"], job["max_attempts"]) == ("queued", 1, 3)
+    assert (job["status"], job["attempt"]) == ("queued", 1)
     assert job["tags"] == {"team": "red"}
     row = await hub.service.hub.store.job(job["id"])
     assert row is not None
@@ -740,7 +742,7 @@ async def test_half_a_surrogate_pair_is_malformed(hub: Served) -> None:
     assert (await viewer.next("error"))["code"] == "malformed"
 
 
-@pytest.mark.parametrize("size", [64 * 1024 + 1, 1_000_000])
+@pytest.mark.parametrize("size", [Settings().message_bytes, 1_000_000])
 async def test_a_frame_over_the_limit_closes_the_socket_with_1009(hub: Served, size: int) -> None:
     viewer = await hub.viewer()
     frame = '{"type": "start", "id": 1, "kind": "import-orders", "title": "' + "x" * size + '"}'

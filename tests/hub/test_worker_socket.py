@@ -40,7 +40,7 @@ async def test_several_jobs_share_one_socket(hub: Served) -> None:
         await worker.say("report", job=job, attempt=1, done=number)
         await worker.say("entry", job=job, attempt=1, n=1, level="info", text=f"of {number}")
     for job in jobs:
-        await worker.first(lambda message, job=job: message["type"] == "ack" and message["job"] == job, 0)
+        await worker.next("ack", job=job, n=1)
     assert [(await hub.job(job))["done"] for job in jobs] == [0, 1, 2]
 
 
