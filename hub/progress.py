@@ -14,6 +14,7 @@ from hub.state import Change, JobState, Saved
 from hub.story import Story
 from hub.view import Curve, Number, Phase
 
+INTERVAL_MS = 1_000  # between two computations of the ETA's bounds: it is what costs most here
 GAP_SHARE = 0.2  # how much one gap between advances moves the usual one
 
 
@@ -31,11 +32,13 @@ class Progress:
         self.history = history
         self._story = story
         self._estimator = Estimator(state.total, state.phases, history)
+        self._interval_at = 0
         self._told: set[str] = set()  # what the worker estimates itself, in the current phase
 
     def begin_again(self) -> None:
         """The numbers were set anew (another attempt, another plan): what was seen of their pace is void."""
         self._estimator = Estimator(self.state.total, self.state.phases, self.history)
+        self._interval_at = 0
         self._told.clear()
 
     def plan(self, declared: Sequence[Phase], change: Change) -> None:
@@ -115,8 +118,10 @@ class Progress:
         before = (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
         state.rate = self._own("rate", message.rate, state.rate, self._estimator.rate(seconds))
         state.eta_s = self._own("eta_s", message.eta_s, state.eta_s, self._estimator.eta(seconds))
-        low_high = None if self._told else self._estimator.interval(seconds)
-        state.eta_low_s, state.eta_high_s = low_high or (None, None)
+        if self._told or now - self._interval_at >= INTERVAL_MS:
+            self._interval_at = now
+            low_high = None if self._told else self._estimator.interval(seconds)
+            state.eta_low_s, state.eta_high_s = low_high or (None, None)
         change.visible = change.visible or before != (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
 
     def _own(self, name: str, told: Number | UnsetType | None, kept: float | None, seen: float | None) -> float | None:

@@ -6,13 +6,15 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from starlette.types import Receive
+
 from hub.codec import Encoding, Frame, worker_codec
-from hub.errors import NotFound, PeerError, Revoked
+from hub.errors import HubError, NotFound, PeerError, Revoked
 from hub.hub import Hub
 from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, ToWorker
 from hub.rate import Allowance
 from hub.session import Session
-from hub.transport import Outlet
+from hub.transport import Outlet, PlainOutlet, hear
 
 
 class Worker(Session[FromWorker]):
@@ -29,6 +31,53 @@ class Worker(Session[FromWorker]):
         settings = hub.settings
         self._reports = Allowance(settings.reports_per_s, settings.reports_per_s)
         self._bytes = Allowance(settings.report_bytes_per_s, settings.report_bytes_per_s)
+
+        self._inbox: asyncio.Queue[str | bytes] = asyncio.Queue()  # what has to wait, and all that comes behind it
+        self._behind = False
+        if not isinstance(outlet, PlainOutlet):
+            outlet.on_message = self._hear
+
+    async def _live(self, receive: Receive, tasks: asyncio.TaskGroup) -> None:
+        """Where messages come straight from the socket, a task takes only those that have to wait for something."""
+        if isinstance(self.outlet, PlainOutlet):
+            await super()._live(receive, tasks)
+            return
+        working = tasks.create_task(self._work_off())
+        await hear(self.outlet, receive)
+        working.cancel()
+
+    async def _work_off(self) -> None:
+        while True:
+            data = await self._inbox.get()
+            await self._take(data, is_text=isinstance(data, str))
+            while self.outlet.full and not self._closing:
+                await self._drained.wait()
+            if self._inbox.empty():
+                self._behind = False
+                self.outlet.resume_reading()
+
+    def _hear(self, data: str | bytes) -> None:
+        """Take a message at once where nothing has to be waited for; no task is woken, reading goes on."""
+        if self._behind or not self._at_once(data):
+            self._behind = True
+            self._inbox.put_nowait(data)
+            self.outlet.pause_reading()
+
+    def _at_once(self, data: str | bytes) -> bool:
+        hub, now = self.hub, self.hub.clock()
+        if self.outlet.full or hub.store.waiting > hub.settings.commit_backlog:
+            return False
+        if isinstance(data, str) is (self.encoding == "msgpack"):
+            return False
+        try:
+            message = self._codec.decode(data)
+            if isinstance(message, Open) or not (self._reports.may(1, now) and self._bytes.may(len(data), now)):
+                return False
+            hub.receive(message, self)
+        except (PeerError, HubError):
+            return False  # it changed nothing; the slow way says so
+        self._malformed = 0
+        return True
 
     async def paced(self, size: int) -> None:
         """Read no faster than is allowed, and not while too much waits for the disk."""
