@@ -8,7 +8,7 @@ The floors of the house; each file imports only from those before it:
     state → story → progress · cancel → job
     shown → outbox → room → rooms         who is shown what (pure up to here)
     rows → store · transport · clock      SQLite, sockets, time
-    auth → held → hub → runner            the service itself
+    auth → held → keys · past · alarm · delivery → hub → intake · runner   the service itself
     session → viewer · worker             one live socket each
     service → answers → api · stream · metrics · guard → app → cli
 """

@@ -8,22 +8,20 @@ on. Moving numbers are shown at once and saved every half second.
 from __future__ import annotations
 
 import asyncio
-import platform
 from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
-from hub import auth
 from hub.alarm import Alarm
 from hub.delivery import Closable, Delivery, Viewing
-from hub.errors import Conflict, Invalid, NotFound, PeerError, Revoked, Unavailable
-from hub.held import Held, WorkerEnd, held_of
+from hub.errors import Conflict, NotFound, Unavailable
+from hub.held import Held, held_of
 from hub.job import Job
 from hub.keys import Keys
 from hub.past import Past
 from hub.phases import plan
-from hub.protocol import AttemptMessage, CancelOrder, Numbered, Open, Opened, RevokedWork, SavedCheckpoint, Summary
+from hub.protocol import Summary
 from hub.rooms import Rooms
 from hub.rows import JobRow, Write
 from hub.settings import Settings
@@ -320,6 +318,8 @@ class Hub:
             if (around.viewers, around.queue_position) != (view.viewers, view.queue_position):
                 held.job.state.seq += 1
                 self._move(held)
+                if not self.rooms.watched(held.id):
+                    self.shown_of(held)  # no flush will do it, and the same would be found again each second
 
     def stop_timers(self) -> None:
         """Nothing more happens by itself."""

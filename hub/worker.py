@@ -11,6 +11,7 @@ from starlette.types import Receive
 from hub.codec import Encoding, Frame, worker_codec
 from hub.errors import HubError, NotFound, PeerError, Revoked
 from hub.hub import Hub
+from hub.intake import Intake
 from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, ToWorker
 from hub.rate import Allowance
 from hub.session import Session
@@ -28,6 +29,7 @@ class Worker(Session[FromWorker]):
     def __init__(self, hub: Hub, encoding: Encoding, outlet: Outlet, send: Any, token: str | None) -> None:
         super().__init__(hub, worker_codec(encoding), encoding, outlet, send)
         self._token = token
+        self._intake = Intake(hub)
         settings = hub.settings
         self._reports = Allowance(settings.reports_per_s, settings.reports_per_s)
         self._bytes = Allowance(settings.report_bytes_per_s, settings.report_bytes_per_s)
@@ -73,7 +75,7 @@ class Worker(Session[FromWorker]):
             message = self._codec.decode(data)
             if isinstance(message, Open) or not (self._reports.may(1, now) and self._bytes.may(len(data), now)):
                 return False
-            hub.receive(message, self)
+            self._intake.receive(message, self)
         except (PeerError, HubError):
             return False  # it changed nothing; the slow way says so
         self._malformed = 0
@@ -91,9 +93,9 @@ class Worker(Session[FromWorker]):
     async def answer(self, message: FromWorker) -> None:
         try:
             if isinstance(message, Open):
-                await self.hub.open(message, self, self._token)
+                await self._intake.open(message, self, self._token)
             else:
-                self.hub.receive(message, self)
+                self._intake.receive(message, self)
         except Revoked as error:
             self.send(revoked(message, error))
 
@@ -107,7 +109,7 @@ class Worker(Session[FromWorker]):
 
     def left(self) -> None:
         self.hub.workers.discard(self)
-        self.hub.detach(self)
+        self._intake.detach(self)
 
 
 class LocalWorker:
@@ -120,6 +122,7 @@ class LocalWorker:
 
     def __init__(self, hub: Hub, deliver: Callable[[ToWorker], None]) -> None:
         self._hub = hub
+        self._intake = Intake(hub)
         self._deliver = deliver
         self._gone = False
 
@@ -130,9 +133,9 @@ class LocalWorker:
                 held = self._hub.jobs.get(message.job or "")
                 if held is None:
                     raise NotFound("no such job", "job")
-                self._hub.attach(held, message, self)
+                self._intake.attach(held, message, self)
             else:
-                self._hub.receive(message, self)
+                self._intake.receive(message, self)
         except Revoked as error:
             self._deliver(revoked(message, error))
         except PeerError as error:
@@ -146,7 +149,7 @@ class LocalWorker:
     def close(self) -> None:
         """The worker is gone."""
         self._gone = True
-        self._hub.detach(self)
+        self._intake.detach(self)
 
 
 def revoked(message: FromWorker, error: Revoked) -> RevokedWork:

@@ -217,6 +217,32 @@ async def test_a_job_has_an_etag_that_changes_with_it(hub: Served) -> None:
     assert (changed.status_code, changed.headers["etag"] == etag) == (200, False)
 
 
+async def test_a_job_that_nobody_watches_keeps_its_etag(hub: Served) -> None:
+    work = await hub.outside()
+    viewer = await hub.watching(f"job:{work.id}")
+    await viewer.job(work.id, viewers=1)
+    await viewer.socket.close()
+    await hub.until(lambda: hub.service.hub.shown_of(hub.service.hub.jobs[work.id]).view.viewers == 0)
+    tags = set()
+    for _ in range(2):
+        tags.add((await hub.http.get(f"/api/jobs/{work.id}")).headers["etag"])
+        await next_derive(hub)
+    assert len(tags) == 1
+
+
+async def next_derive(hub: Served) -> None:
+    """The hub has looked at what only derives once more."""
+    derived, derive = asyncio.Event(), hub.service.hub.derive
+
+    def deriving() -> None:
+        derive()
+        derived.set()
+
+    hub.service.hub.derive = deriving  # type: ignore[method-assign]
+    await soon(derived.wait())
+    hub.service.hub.derive = derive  # type: ignore[method-assign]
+
+
 async def test_no_such_job_is_not_found_wherever_it_is_asked_for(hub: Served) -> None:
     one = "/api/jobs/nobody"
     for path in (one, f"{one}/log", f"{one}/samples", f"{one}/traceback", f"{one}/artifacts/a", f"{one}/stream"):

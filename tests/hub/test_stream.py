@@ -151,6 +151,7 @@ async def test_a_reader_that_is_current_gets_no_snapshot(hub: Served) -> None:
     seen = await viewer.job(work.id, viewers=1)
     last = f"{hub.service.hub.epoch}:{seen['seq']}:2"
     async with reading(hub, f"/api/jobs/{work.id}/stream", last) as reader:
+        await reader.next("subscribed")
         await work.tell("entry", level="info", text="new")
         assert (await reader.next("log"))["entries"][0]["n"] == 3
         assert "snapshot" not in [event for event, _, _ in reader.events]
