@@ -6,6 +6,8 @@ A viewer that cannot keep up is not queued for. What it missed is remembered as 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 JOBS_OWED = 1_000  # above this the whole feed is as cheap to send again
 
 
@@ -43,11 +45,23 @@ class Outbox:
         if topic == "jobs":
             self.whole_feed = False
 
-    def take_jobs(self) -> dict[str, list[str]]:
-        """Topic to jobs whose newest state is due; they count as sent from now on."""
-        taken = {topic: list(jobs) for topic, jobs in self._jobs.items()}
-        self._jobs.clear()
-        return taken
+    def owes(self, topic: str, jobs: Iterable[str]) -> bool:
+        """Whether any of these is owed: then an update of it would leave a hole until that is settled."""
+        if self.whole_feed and topic == "jobs":
+            return True
+        owed = self._jobs.get(topic)
+        return owed is not None and any(job in owed for job in jobs)
+
+    def debts(self) -> list[tuple[str, str]]:
+        """Topics and jobs whose newest state is due; each stays owed until it is settled."""
+        return [(topic, job) for topic, jobs in self._jobs.items() for job in jobs]
+
+    def settle(self, topic: str, job: str) -> None:
+        """The newest state of this job was sent on this topic."""
+        jobs = self._jobs.get(topic, {})
+        jobs.pop(job, None)
+        if not jobs:
+            self._jobs.pop(topic, None)
 
     def take_feed(self) -> bool:
         """Whether the whole feed is due; it counts as sent from now on."""

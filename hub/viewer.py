@@ -189,7 +189,7 @@ class Viewer(Session[FromViewer]):
 
     def take(self, topic: str, frame: Frame, jobs: Iterable[str]) -> None:
         """A room's frame: sent, or what it tells of is owed."""
-        if self.outlet.full:
+        if self.outlet.full or self._outbox.owes(topic, jobs):
             for job in jobs:
                 self._outbox.owe(topic, job)
         else:
@@ -240,27 +240,25 @@ class Viewer(Session[FromViewer]):
         if self._outbox.take_feed():
             wanted = self.hub.rooms.filter_of(FEED, self)
             self._put_whole([shown for shown in self.hub.feed() if matches(wanted, shown.view)], FEED)
-        for topic, jobs in self._outbox.take_jobs().items():
-            for job in jobs:
-                await self._settle_job(topic, job)
+        for topic, job in self._outbox.debts():
+            await self._settle_job(topic, job)
         if self._summary_due:
             self.take_summary(self.hub.summary())
 
     async def _settle_job(self, topic: str, job: str) -> None:
+        """Send one job as it is now. It is owed until then, so that no update of it goes before."""
         try:
             shown = self.hub.shown_of(await self.hub.find(job))
         except NotFound:
-            self.put(Gone(job=job, reason="deleted"))
-            return
-        except HubError:
-            self._outbox.owe(topic, job)  # not to be read now; the next sweep tries again
-            return
-        if topic not in self._topics:
-            return  # left meanwhile
-        if matches(self.hub.rooms.filter_of(topic, self), shown.view):
-            self._put_whole([shown], topic)
-        else:
-            self.put(Gone(job=job, reason="filtered"))
+            shown = None
+        if topic in self._topics:  # not left meanwhile
+            if shown is None:
+                self.put(Gone(job=job, reason="deleted"))
+            elif matches(self.hub.rooms.filter_of(topic, self), shown.view):
+                self._put_whole([shown], topic)
+            else:
+                self.put(Gone(job=job, reason="filtered"))
+        self._outbox.settle(topic, job)
 
     async def _send_log(self, job: str, after: int) -> None:
         """Send the next entries that are owed, from the store; the debt ends where the live ones follow on."""

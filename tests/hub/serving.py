@@ -236,17 +236,40 @@ async def serving(
     app = around(application(service, hosts))
     its_server = plain_server(app) if plainly else server(app, settings, host="127.0.0.1", port=port)
     served = Served(service, its_server, port, set() if alive is None else alive)
-    running = asyncio.ensure_future(its_server.serve(sockets=[listener]))
-    try:
-        async with AsyncExitStack() as served.opened, httpx.AsyncClient(base_url=served.base, timeout=BOUND_S) as http:
-            served.http = http
-            await asyncio.wait((running, asyncio.ensure_future(http.get("/healthz"))), return_when="FIRST_COMPLETED")
+    with closing(listener):
+        async with running(its_server, listener), AsyncExitStack() as served.opened, client(served.base) as served.http:
             served.launcher = launchers[0]
             yield served
+
+
+def client(base: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(base_url=base, timeout=BOUND_S)
+
+
+@asynccontextmanager
+async def running(its_server: uvicorn.Server, listener: socket.socket) -> AsyncIterator[None]:
+    """A server that is asked to end afterwards.
+
+    Raises:
+        HubError: the application did not start.
+    """
+    decided, startup = asyncio.Event(), its_server.startup
+
+    async def starting(sockets: list[socket.socket] | None = None) -> None:
+        await startup(sockets)
+        decided.set()
+
+    its_server.startup = starting  # type: ignore[method-assign]
+    serve = asyncio.ensure_future(its_server.serve(sockets=[listener]))
+    serve.add_done_callback(lambda _: decided.set())
+    await soon(decided.wait())
+    if serve.done():
+        serve.result()
+    try:
+        yield
     finally:
         its_server.should_exit = True
-        with closing(listener):
-            await soon(running)
+        await soon(serve)
 
 
 def plain_server(app: ASGIApp) -> uvicorn.Server:

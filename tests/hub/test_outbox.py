@@ -8,7 +8,7 @@ from hub.outbox import JOBS_OWED, Outbox
 def test_nothing_is_owed_at_first() -> None:
     outbox = Outbox()
     assert not outbox
-    assert (outbox.take_jobs(), outbox.take_feed(), outbox.logs) == ({}, False, {})
+    assert (outbox.debts(), outbox.take_feed(), outbox.logs) == ([], False, {})
 
 
 def test_a_job_is_owed_once_however_often_it_was_missed() -> None:
@@ -17,17 +17,39 @@ def test_a_job_is_owed_once_however_often_it_was_missed() -> None:
         outbox.owe("jobs", job)
     outbox.owe("job:a", "a")
     assert outbox
-    assert outbox.take_jobs() == {"jobs": ["b", "a"], "job:a": ["a"]}
+    assert outbox.debts() == [("jobs", "b"), ("jobs", "a"), ("job:a", "a")]
+    for topic, job in outbox.debts():
+        outbox.settle(topic, job)
     assert not outbox
+
+
+def test_what_is_owed_is_owed_until_it_is_settled() -> None:
+    outbox = Outbox()
+    outbox.owe("jobs", "a")
+    assert outbox.owes("jobs", ["b", "a"])
+    assert not outbox.owes("jobs", ["b"])
+    assert not outbox.owes("job:a", ["a"])
+    outbox.settle("jobs", "a")
+    assert not outbox.owes("jobs", ["a"])
+    outbox.settle("jobs", "a")
+    assert not outbox
+
+
+def test_while_the_whole_feed_is_owed_each_job_of_it_is() -> None:
+    outbox = Outbox()
+    for number in range(JOBS_OWED + 1):
+        outbox.owe("jobs", str(number))
+    assert outbox.owes("jobs", ["new"])
+    assert not outbox.owes("job:new", ["new"])
 
 
 def test_too_many_jobs_are_the_whole_feed() -> None:
     outbox = Outbox()
     for number in range(JOBS_OWED + 5):
         outbox.owe("jobs", str(number))
-    assert (outbox.take_jobs(), outbox.take_feed(), outbox.take_feed()) == ({}, True, False)
+    assert (outbox.debts(), outbox.take_feed(), outbox.take_feed()) == ([], True, False)
     outbox.owe("jobs", "a")
-    assert outbox.take_jobs() == {"jobs": ["a"]}
+    assert outbox.debts() == [("jobs", "a")]
 
 
 def test_beside_the_whole_feed_a_jobs_own_topic_is_still_owed() -> None:
@@ -35,7 +57,7 @@ def test_beside_the_whole_feed_a_jobs_own_topic_is_still_owed() -> None:
     for number in range(JOBS_OWED + 1):
         outbox.owe("jobs", str(number))
     outbox.owe("job:a", "a")
-    assert outbox.take_jobs() == {"job:a": ["a"]}
+    assert outbox.debts() == [("job:a", "a")]
 
 
 def test_the_earliest_missed_entry_counts() -> None:
@@ -53,7 +75,7 @@ def test_a_topic_that_was_left_is_owed_nothing() -> None:
     outbox.owe_log("a", 3)
     outbox.owe("jobs", "a")
     outbox.forget("job:a")
-    assert (outbox.logs, outbox.take_jobs()) == ({}, {"jobs": ["a"]})
+    assert (outbox.logs, outbox.debts()) == ({}, [("jobs", "a")])
     for number in range(JOBS_OWED + 1):
         outbox.owe("jobs", str(number))
     outbox.forget("jobs")

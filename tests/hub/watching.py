@@ -122,13 +122,14 @@ class Screen:
     def drain(self) -> None:
         """There is room again: what is owed is sent as it is now."""
         self.full = False
-        for topic, jobs in self.outbox.take_jobs().items():
-            held = [self.desk.shown[job] for job in jobs if job in self.desk.shown]
+        for topic, job in self.outbox.debts():
+            held = [self.desk.shown[job]] if job in self.desk.shown else []
             wanted = [one for one in held if matches(self.topics[topic], one.view)]
             for frame in snapshots(wanted, self.encoding, feed=topic == FEED, end=False):
                 self.read(topic, frame)
-            for job in set(jobs) - {one.id for one in wanted}:
+            if not wanted:
                 self.known[topic].pop(job, None)
+            self.outbox.settle(topic, job)
         self.catch_up()
 
     def catch_up(self) -> None:
