@@ -115,15 +115,20 @@ def test_a_child_that_is_killed_is_noticed_at_once_and_the_job_says_how_it_died(
     assert state["attempts"][0]["outcome"] == "lost"
 
 
-def test_a_child_killed_while_the_hub_was_away_is_noticed_by_the_next_hub(hubs: Hubs, gate: Path) -> None:
+def test_a_child_killed_while_the_hub_was_away_was_interrupted_and_goes_on_as_another_attempt(
+    hubs: Hubs, gate: Path
+) -> None:
     hub = hubs()
     job = waiting(hub, gate)
     hub.kill()
     process = psutil.Process(pid_of(job))
     process.kill()
     process.wait(PATIENCE_S)
-    state = seen(hubs(), job["id"], ended)
-    assert (state["status"], ends(state)) == ("failed", ["attempt_lost"])
+    hub = hubs()
+    seen(hub, job["id"], lambda state: texts(state).count("waiting") == 2)
+    gate.write_text("again")
+    state = seen(hub, job["id"], lambda state: state["status"] == "succeeded" and len(ends(state)) == 2)
+    assert (state["attempt"], ends(state)) == (2, ["attempt_interrupted", "attempt_succeeded"])
 
 
 def test_a_failed_job_is_retried_by_hand_as_another_attempt(hubs: Hubs, gate: Path) -> None:
