@@ -1,16 +1,19 @@
 """Barcast: a real-time hub for job progress.
 
-The floors of the house; each file imports only from those before it:
+The floors of the house; each file imports only from those before it (a test reads this drawing):
 
-    errors · settings                     causes of failure, limits
-    view → protocol → codec               what is said, and how it becomes bytes
-    launch · estimate · phases · history  what a job is made of
-    state → story → progress · cancel → job
-    shown → outbox → room → rooms         who is shown what (pure up to here)
-    rows → store · transport · clock      SQLite, sockets, time
-    auth → held → keys · past · alarm · delivery → hub → intake · runner   the service itself
-    session → viewer · worker             one live socket each
-    service → answers → api · stream · metrics · guard → app → cli
+    errors settings                           # causes of failure, limits
+    view protocol codec                       # what is said, and how it becomes bytes
+    launch estimate phases history            # what a job is made of
+    state story progress cancel deadlines admission attempts job
+    shown outbox room rooms                   # who is shown what; pure up to here
+    rows summary schedule rate                # pure, too
+    schema batch reader writer store          # SQLite
+    outlet conversation transport server      # bytes that leave and come
+    clock auth held keys past alarm delivery hub intake runner
+    session viewer worker                     # one live socket each
+    service answers api stream metrics guard calls describe app
+    words arguments remote watch terminal listing commands serve cli __main__
 """
 
 from __future__ import annotations

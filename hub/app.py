@@ -27,10 +27,10 @@ from hub.errors import HubError, Invalid, NotFound, PeerError, Unavailable
 from hub.guard import SECURITY_HEADERS, Guard
 from hub.launch import Connect, Exited, Launcher
 from hub.metrics import Metrics
+from hub.outlet import outlet_of
 from hub.service import Service
 from hub.settings import Settings, load
 from hub.stream import Stream
-from hub.transport import outlet_of
 from hub.viewer import Viewer
 from hub.worker import Worker
 from workers.kinds import Kinds

@@ -16,8 +16,8 @@ from hub.app import Barcast, create_app
 from hub.commands import COMMANDS
 from hub.errors import BarcastError, HubError
 from hub.serve import BeyondLoopback, Foreground, check_address, log_to_stderr, start_one_of_each, url_of
+from hub.server import listen, server
 from hub.settings import load
-from hub.transport import listen, server
 
 F = TypeVar("F", bound=Callable[..., Any])
 Begin = Callable[[Barcast], Awaitable[None]]

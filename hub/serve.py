@@ -14,7 +14,7 @@ from hub import auth
 from hub.app import Barcast
 from hub.errors import BarcastError, HubError
 from hub.protocol import StartOrder
-from hub.transport import Server
+from hub.server import Server
 
 LOG = logging.getLogger("barcast")
 SWITCH_S = 0.0005  # Python's 5 ms let a busy loop keep the database's thread from its commits for seconds

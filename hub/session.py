@@ -14,8 +14,8 @@ from starlette.types import Message, Receive, Send
 from hub.codec import Codec, Encoding, Frame, encode
 from hub.errors import HubError, Malformed, PeerError
 from hub.hub import Hub
+from hub.outlet import Outlet, PlainOutlet
 from hub.protocol import CloseCode, Closing, Error
-from hub.transport import Outlet, PlainOutlet
 
 T = TypeVar("T")
 LOG = logging.getLogger("barcast")

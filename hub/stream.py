@@ -12,10 +12,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from hub.answers import problem
 from hub.errors import BarcastError, Unavailable
+from hub.outlet import ABORT, PlainOutlet
 from hub.protocol import Since, Subscribe
 from hub.room import FEED
 from hub.service import Service
-from hub.transport import ABORT, PlainOutlet
 from hub.viewer import Viewer
 
 HEADERS = [

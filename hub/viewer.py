@@ -13,6 +13,7 @@ from hub.errors import Conflict, HubError, NotFound, TooMany
 from hub.held import Held
 from hub.hub import Hub
 from hub.outbox import Outbox
+from hub.outlet import Outlet
 from hub.protocol import (
     VERSION,
     Beat,
@@ -42,7 +43,6 @@ from hub.room import FEED, PIECE_BYTES, matches, snapshots
 from hub.runner import Runner
 from hub.session import Session
 from hub.shown import Shown
-from hub.transport import Outlet
 from hub.view import LogEntry
 
 LOG = logging.getLogger("barcast")

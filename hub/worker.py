@@ -12,10 +12,10 @@ from hub.codec import Encoding, Frame, worker_codec
 from hub.errors import HubError, NotFound, PeerError, Revoked
 from hub.hub import Hub
 from hub.intake import Intake
+from hub.outlet import Outlet, PlainOutlet, hear
 from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, ToWorker
 from hub.rate import Allowance
 from hub.session import Session
-from hub.transport import Outlet, PlainOutlet, hear
 
 
 class Worker(Session[FromWorker]):

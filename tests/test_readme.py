@@ -17,7 +17,7 @@ from typing import Any
 from playwright.async_api import async_playwright, expect
 from websockets.sync.client import connect
 
-from hub.transport import listen
+from hub.server import listen
 from tests.serving import PATIENCE_S, HubProcess, hub_process
 from tests.web.conftest import FLAGS
 

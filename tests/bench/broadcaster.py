@@ -2,7 +2,7 @@
 
     broadcaster.py UPDATES ROUNDS JOBS
 
-`fast`: ready-made frames through the outlet of `hub.transport`. `plain`: Starlette's `send_text` to one
+`fast`: ready-made frames through the outlet of `hub.outlet`. `plain`: Starlette's `send_text` to one
 viewer after the other, on uvicorn as it comes, whose WebSockets compress for everybody who offers it.
 `uncompressed`: the same with compression turned off. `bare`: the same bytes by the system call alone, the
 least that telling everybody can cost. An update tells of JOBS jobs. Prints the ports in this order, waits on standard
@@ -30,8 +30,10 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from hub.codec import Frame
+from hub.outlet import Outlet, hear, outlet_of
+from hub.server import Server, listen, server
 from hub.settings import Settings
-from hub.transport import Outlet, Server, SocketOutlet, hear, listen, outlet_of, server
+from hub.transport import SocketOutlet
 
 QUIET_S = 3_600.0  # no pings while measuring, on either side
 UPDATE: dict[str, Any] = {

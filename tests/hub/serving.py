@@ -24,10 +24,11 @@ from hub.app import Barcast, application
 from hub.errors import Invalid, LaunchError, NotFound, StoreError
 from hub.launch import Connect, Exited, Handout, KindInfo, Link, Prepared, ProcessId
 from hub.protocol import FromWorker
+from hub.server import Server, listen, server
 from hub.service import Service
 from hub.settings import KIB, Settings
 from hub.store import Store
-from hub.transport import Server, SocketOutlet, listen, server
+from hub.transport import SocketOutlet
 from hub.viewer import Viewer
 
 BOUND_S = 10.0

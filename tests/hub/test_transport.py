@@ -20,9 +20,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from hub import transport
 from hub.codec import Frame
+from hub.conversation import Conversation
 from hub.errors import HubError
+from hub.outlet import Outlet, PlainOutlet, Receive, Send, hear, outlet_of
+from hub.server import Server, listen, server
 from hub.settings import Settings
-from hub.transport import Outlet, PlainOutlet, Server, SocketOutlet, SocketProtocol, hear, listen, outlet_of, server
+from hub.transport import SocketOutlet, SocketProtocol
 
 T = TypeVar("T")
 PATIENCE_S = 10.0  # a bound, not a wait
@@ -41,7 +44,7 @@ def text(payload: str) -> Frame:
 class Visit:
     """One socket as the app sees it."""
 
-    def __init__(self, outlet: Outlet, scope: MutableMapping[str, Any], send: transport.Send) -> None:
+    def __init__(self, outlet: Outlet, scope: MutableMapping[str, Any], send: Send) -> None:
         self.outlet = outlet
         self.scope = scope
         self.send = send
@@ -68,7 +71,7 @@ class House:
         self.before_accept: Callable[[Visit], Awaitable[None]] | None = None
         self.refuse = False
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: transport.Receive, send: transport.Send) -> None:
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self.live(receive, send)
         elif scope["type"] == "http":
@@ -79,12 +82,12 @@ class House:
         else:
             await self.visit(Visit(outlet_of(scope, send), scope, send), receive)
 
-    async def live(self, receive: transport.Receive, send: transport.Send) -> None:
+    async def live(self, receive: Receive, send: Send) -> None:
         for stage in ("startup", "shutdown"):
             await receive()
             await send({"type": f"lifespan.{stage}.complete"})
 
-    async def visit(self, visit: Visit, receive: transport.Receive) -> None:
+    async def visit(self, visit: Visit, receive: Receive) -> None:
         outlet = visit.outlet
         outlet.on_drained = visit.drained.set
         if self.before_accept is not None:
@@ -676,14 +679,14 @@ async def test_fragments_are_counted_message_by_message() -> None:
 
 async def test_200_000_empty_fragments_end_at_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed = 0
-    real = transport.Conversation.recv_frame
+    real = Conversation.recv_frame
 
-    def counting(self: transport.Conversation, one: Any) -> None:
+    def counting(self: Conversation, one: Any) -> None:
         nonlocal parsed
         parsed += 1
         real(self, one)
 
-    monkeypatch.setattr(transport.Conversation, "recv_frame", counting)
+    monkeypatch.setattr(Conversation, "recv_frame", counting)
     house = House()
     async with serving(house) as port, upgraded(port) as peer:
         with contextlib.suppress(ConnectionError):
@@ -1066,7 +1069,7 @@ async def test_a_taker_that_fails_closes_a_plain_socket_too(caplog: pytest.LogCa
 async def test_the_address_is_known_and_answers_before_the_app_has_started() -> None:
     house, let_start = House(), asyncio.Event()
 
-    async def live(receive: transport.Receive, send: transport.Send) -> None:
+    async def live(receive: Receive, send: Send) -> None:
         await let_start.wait()
         await House.live(house, receive, send)
 
