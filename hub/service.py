@@ -19,7 +19,7 @@ from hub.codec import Encoding, Frame
 from hub.errors import HubError
 from hub.hub import Hub
 from hub.launch import Connect, Exited, Launcher, Link
-from hub.protocol import CloseCode, Summary, ToWorker
+from hub.protocol import CloseCode, ToWorker
 from hub.room import FEED
 from hub.runner import Runner
 from hub.settings import Settings
@@ -54,7 +54,6 @@ class Service:
         self.clock = Clock()
         self.ready = False
         self._make_launcher = make_launcher
-        self._summary: Summary | None = None
 
     @property
     def address_file(self) -> Path:
@@ -138,11 +137,9 @@ class Service:
             hub.recount = False
             await self._new_day()
         summary = hub.summary()
-        if summary != self._summary:
-            self._summary = summary
-            for viewer in list(hub.viewers):
-                if hub.rooms.is_in(FEED, viewer):
-                    viewer.take_summary(summary)
+        for viewer in list(hub.viewers):
+            if hub.rooms.is_in(FEED, viewer):
+                viewer.take_summary(summary)
         beat: dict[Encoding, Frame] = {}
         for viewer in list(hub.viewers):
             viewer.sweep(now, beat)

@@ -65,6 +65,7 @@ class Viewer(Session[FromViewer]):
         self._slow = False
         self._frames: list[Frame] = []
         self._outbox = Outbox()
+        self._summary: Summary | None = None  # the last one sent
         self._summary_due = False
         self._owing = asyncio.Event()
         per_minute = hub.settings.requests_per_minute
@@ -140,7 +141,8 @@ class Viewer(Session[FromViewer]):
             lane.knows(shown)
         for frame in snapshots(jobs, self.encoding, feed=True, end=True):
             self.put_frame(frame)
-        self.put(self.hub.summary())
+        self._summary = self.hub.summary()
+        self.put(self._summary)
 
     async def _subscribe_job(self, message: Subscribe) -> None:
         hub, since = self.hub, message.since
@@ -203,9 +205,10 @@ class Viewer(Session[FromViewer]):
             self.put_frame(frame)
 
     def take_summary(self, summary: Summary) -> None:
-        """A newer summary: sent, or owed."""
+        """The summary as it is now: sent if it is another than the last one sent, or owed."""
         self._summary_due = self.outlet.full
-        if not self._summary_due:
+        if not self._summary_due and summary != self._summary:
+            self._summary = summary
             self.put(summary)
 
     def write(self) -> None:
