@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,35 +17,19 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-BUILD_S = 300.0  # packages are fetched meanwhile
+from tests.checkout import BUILD_S, ROOT, clone_into, environment, run
+
 STOP_S = 10.0
 IMPORT = re.compile(rb"""(?:\bfrom|\bimport)\s*\(?\s*['"]([^'"]+)['"]""")
 STYLE = re.compile(rb"""(?:@import\s+|url\()\s*['"]?([^'")\s]+)""")
 TYPES = {".js": "javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 
 
-def run(*command: str | Path, cwd: Path) -> str:
-    """A command that must succeed; its stdout."""
-    done = subprocess.run(command, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=BUILD_S)
-    assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
-    return done.stdout
-
-
-def environment() -> dict[str, str]:
-    """Without what would lead Python or Barcast back to this checkout."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("BARCAST_", "PYTHON", "VIRTUAL_ENV", "COV_"))}
-
-
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built from the files that git knows or would take, and no others."""
     clone = tmp_path_factory.mktemp("clone")
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():  # a file that is deleted, but not yet in git, is still listed
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / name, clone / name)
+    clone_into(clone)
     run(sys.executable, "-m", "build", "--wheel", "--outdir", clone / "dist", cwd=clone)
     (built,) = (clone / "dist").glob("barcast-*.whl")
     return built
