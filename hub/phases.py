@@ -61,7 +61,7 @@ def begin(phases: list[Phase], current: int | None, begun: Phase, history: Curve
     Args:
         phases: all phases so far.
         current: index of the phase that this one ends, or None.
-        begun: name, total, unit and `started_at` of the phase that starts.
+        begun: name, total, unit, weight and `started_at` of the phase that starts.
         history: what earlier runs say, or None.
 
     Returns:
@@ -85,6 +85,7 @@ def begin(phases: list[Phase], current: int | None, begun: Phase, history: Curve
         done=0,
         total=declared.total if begun.total is None else begun.total,
         unit=declared.unit if begun.unit is None else begun.unit,
+        weight=declared.weight if begun.weight is None else begun.weight,
         started_at=begun.started_at,
         finished_at=None,
     )
@@ -141,6 +142,12 @@ def weights(phases: Sequence[Phase]) -> list[float]:
     raw = [each if phase.weight is None else phase.weight for phase in phases]
     whole = sum(raw)
     return [value / whole for value in raw] if whole > 0 else [1 / len(phases)] * len(phases)
+
+
+def weighed(phases: Sequence[Phase]) -> list[Phase]:
+    """The phases with the share that each has in the fraction, so that whoever draws them draws the same."""
+    shares = weights(phases)
+    return [msgspec.structs.replace(phase, weight=round(share, 6)) for phase, share in zip(phases, shares, strict=True)]
 
 
 def fraction(phases: Sequence[Phase], current: int | None, done: Number | None, total: Number | None) -> float | None:

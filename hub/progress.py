@@ -144,7 +144,7 @@ class Progress:
         """Start a phase; the one before is done."""
         state = self.state
         self._keep_phase()
-        begun = Phase(name=message.name, total=message.total, unit=message.unit, started_at=now)
+        begun = Phase(name=message.name, total=message.total, unit=message.unit, weight=message.weight, started_at=now)
         state.phases, state.phase = steps.begin(state.phases, state.phase, begun, self.history)
         self._enter_phase(now, change)
         self._story.tell(

@@ -35,6 +35,7 @@ from hub.view import (
     Text,
     Title,
     Url,
+    Weight,
 )
 
 VERSION = 1
@@ -298,6 +299,7 @@ class PhaseStart(Numbered, kw_only=True, tag="phase", omit_defaults=True):
     name: Name
     total: Number | None = None
     unit: Name | None = None
+    weight: Weight | None = None
 
 
 class Entry(Numbered, kw_only=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from msgspec import UNSET, Struct
 
 from hub.codec import Encoding, encode
 from hub.job import Job
+from hub.phases import weighed
 from hub.view import JobUpdate, JobView, Moving, Status, Typical
 
 LEFT_OUT_ON_FEED: dict[str, Any] = {"params": UNSET, "result": UNSET, "attempts": UNSET}
@@ -41,7 +42,7 @@ def view_of(job: Job, around: Surroundings, now: int) -> JobView:
     return JobView(
         id=facts.id, kind=facts.kind, title=facts.title, params=facts.params, tags=facts.tags, by=facts.by,
         created_at=facts.created_at, max_attempts=state.max_attempts, typical=around.typical,
-        attempts=state.attempts, phases=job.progress.phases_now(), attempt=state.attempt, seq=state.seq,
+        attempts=state.attempts, phases=weighed(job.progress.phases_now()), attempt=state.attempt, seq=state.seq,
         status=state.status,
         done=state.done, total=state.total, unit=state.unit, fraction=state.fraction, rate=state.rate,
         eta_s=state.eta_s, eta_low_s=state.eta_low_s, eta_high_s=state.eta_high_s, phase=state.phase,

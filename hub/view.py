@@ -25,6 +25,7 @@ Kind = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$(?!\n)")
 JobId = Annotated[str, Meta(min_length=1, max_length=64)]
 RequestId = Annotated[int, Meta(ge=-SAFE, le=SAFE)] | Annotated[str, Meta(max_length=256)]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$(?!\n)", max_length=TEXT_LENGTH)]
+Weight = Annotated[float, Meta(ge=0, le=1)]
 Tags = Annotated[dict[Name, Text], Meta(max_length=32)]
 Counters = Annotated[dict[Name, Number], Meta(max_length=100)]
 Level = Literal["info", "warning", "error"]
@@ -122,7 +123,7 @@ class Phase(Struct, kw_only=True):
     unit: Name | None = None
     started_at: Integer | None = None
     finished_at: Integer | None = None
-    weight: Annotated[float, Meta(ge=0, le=1)] | None = None
+    weight: Weight | None = None
     typical: Typical | None = None
 
 

@@ -110,7 +110,9 @@ class Attempt:
             declared.total if total is None else number_or_none(total, "total"),
             declared.unit if unit is None else unit,
         )
-        message = PhaseStart(job=UNKNOWN, attempt=1, n=1, name=name, total=meter.total, unit=meter.unit)
+        message = PhaseStart(
+            job=UNKNOWN, attempt=1, n=1, name=name, total=meter.total, unit=meter.unit, weight=declared.weight
+        )
         checked(message)
         with self._changed:
             self._wait_for_room()

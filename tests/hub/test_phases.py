@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from hub.errors import Invalid
-from hub.phases import MOST, again, begin, finish, fraction, fresh, go_to, place_after, plan, weights
+from hub.phases import MOST, again, begin, finish, fraction, fresh, go_to, place_after, plan, weighed, weights
 from hub.view import Curve, Phase
 from tests.hub.made import usual
 
@@ -176,3 +176,15 @@ def test_the_fraction_is_the_whole_jobs(
     phases: list[Phase], current: int | None, done_: int | None, total: int | None, expected: float | None
 ) -> None:
     assert fraction(phases, current, done_, total) == expected
+
+
+def test_a_phase_that_brings_its_weight_keeps_it_though_no_plan_names_it() -> None:
+    phases, index = begin([], None, Phase(name="Load", weight=0.4, started_at=1), None)
+    assert (phases[index].name, phases[index].weight) == ("Load", 0.4)
+
+
+def test_phases_are_shown_with_the_shares_that_the_fraction_is_made_of() -> None:
+    phases = [Phase(name="a", weight=0.5), Phase(name="b"), Phase(name="c")]
+    shown = weighed(phases)
+    assert [phase.weight for phase in shown] == weights(phases) == [0.5, 0.25, 0.25]
+    assert phases[1].weight is None

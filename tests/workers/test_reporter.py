@@ -583,3 +583,12 @@ def test_the_reporter_s_thread_sends_what_is_said_and_what_is_left_when_it_close
     desk.job.log("last")
     desk.reporter.close()
     assert numbers(desk.wire.sent) == [1, 2]
+
+
+def test_a_phase_says_its_weight_itself_because_its_plan_may_be_replaced_before_it_is_sent(desk: Desk) -> None:
+    desk.job.plan([Phase(name="Add up", weight=0.2), Phase(name="Write", weight=0.8)])
+    desk.job.phase("Add up")
+    desk.job.plan([Phase(name="Write it all", weight=0.8)])
+    sent = [message for _ in range(3) for message in desk.turn(0.0)]
+    begun = [message for message in sent if isinstance(message, PhaseStart)]
+    assert [(message.name, message.weight) for message in begun] == [("Add up", 0.2)]
