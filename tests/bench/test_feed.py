@@ -160,4 +160,4 @@ async def test_a_watched_feed_of_100_jobs_costs_the_hub_a_small_share_of_a_core(
     assert load.received > 0.5 * FRAMES_PER_S
     # The aim is 15 % of a core where one by one takes 74 % of it, which is 0.2. It is not reached yet: a report costs
     # about 200 µs from socket to room. Until it is, this is a guard against growing worse.
-    assert share["hub"] < 0.4 * share["one by one"]
+    assert share["hub"] < 0.3 * share["one by one"]
