@@ -195,9 +195,9 @@ class Job:
 
     def _finish(self, message: Finish, now: int, change: Change) -> None:
         state = self.state
-        if message.message is not None:
-            state.message = message.message
         outcome = Outcome(message.outcome)
+        if message.message is not None or outcome is Outcome.CANCELLED:
+            state.message = message.message  # what was being done when a cancel came is not what the cancel did
         if outcome is Outcome.SUCCEEDED:
             state.result = message.result
             self.progress.complete(now)

@@ -9,6 +9,8 @@ import { isOffline } from './status.js';
  *   started: (job: Job) => void}} Shell
  */
 
+const UNNOTICED_MS = 2000; // a drop that short shows nothing
+
 export class App {
   /** @type {Map<string, import('./wire.js').Kind>} */
   kinds = new Map();
@@ -73,9 +75,11 @@ export class App {
     return offline && link.lost_ms !== null ? link.lost_ms + this.store.state.ahead_ms : null;
   }
 
-  /** The hub's clock; it stands still while the hub cannot be heard, because nothing is known of what goes on. */
+  /** The hub's clock; it stands still soon after the hub is no longer heard, because nothing is known of what goes on. */
   get now() {
-    return this.lost_at ?? this.store.now();
+    const { lost_ms } = this.connection.state;
+    const now = this.store.now();
+    return lost_ms === null ? now : Math.min(now, lost_ms + UNNOTICED_MS + this.store.state.ahead_ms);
   }
 
   /** @param {string} kind @returns {import('./story.js').Setting} what a job of this kind is told with */

@@ -17,13 +17,13 @@ from hub.errors import PeerError
 from hub.protocol import FromWorker
 from workers.backlog import Durable
 
-FOLDER = "workers"
+SUFFIX = ".workers"  # of the folder beside the database; its other files are named likewise
 UNSAFE = re.compile(r"[^A-Za-z0-9_-]")
 
 
 def place(address_file: Path, job: str, attempt: int, suffix: str) -> Path:
     """Where a file that belongs to an attempt stands."""
-    return address_file.parent / FOLDER / f"{UNSAFE.sub('_', job)}.{attempt}.{suffix}"
+    return address_file.with_suffix(SUFFIX) / f"{UNSAFE.sub('_', job)}.{attempt}.{suffix}"
 
 
 class Spool(msgspec.Struct):

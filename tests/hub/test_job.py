@@ -293,6 +293,15 @@ def test_a_failure_without_an_error_just_failed() -> None:
     assert finish(job, "failed").entries[-1].text == "Failed"
 
 
+def test_what_was_being_done_when_a_cancel_came_is_not_told_as_what_the_cancel_did() -> None:
+    job = running()
+    report(job, message="file 7 of 9")
+    cancel(job)
+    change = finish(job, "cancelled")
+    assert job.state.message is None
+    assert change.entries[-1].text == "Cancelled"
+
+
 def test_work_that_ends_itself_as_cancelled_has_no_cancel() -> None:
     job = running()
     change = finish(job, "cancelled", message="nothing to do")

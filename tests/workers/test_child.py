@@ -289,7 +289,7 @@ async def test_an_end_that_no_hub_could_hear_reaches_the_next_one(
     finish = await hub.expect(Finish)
     assert finish.result == "all is done"
     assert await first.ended() == "stopped itself: it found no hub"
-    assert not list((address_file.parent / "workers").iterdir())
+    assert not list(address_file.with_suffix(".workers").iterdir())
     await first.launcher.close()
 
 

@@ -63,7 +63,7 @@ def test_an_end_is_told_in_words(status: int | None, words: str, how: str) -> No
 
 def test_a_spool_gives_back_what_was_put_into_it_to_its_owner_alone(tmp_path: Path) -> None:
     path = spool.place(tmp_path / "hub.address", "../j/1", 2, "spool")
-    assert path.parent == tmp_path / "workers"
+    assert path.parent == tmp_path / "hub.workers"
     entry = Entry(job="j1", attempt=2, n=7, text="last\nwords")
     finish = Finish(job="j1", attempt=2, n=8, outcome="succeeded", result={"a": 1})
     spool.write(path, "secret", [entry, finish])

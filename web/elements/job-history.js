@@ -75,8 +75,9 @@ export class JobHistory extends HTMLElement {
     const most_s = Math.max(...runs.map((run) => run.elapsed_s), expected_s, typical?.p90_s ?? 0, 1) * 1.04;
     const share = (/** @type {number} */ seconds) => (seconds / most_s) * 100;
     const past = runs.map((run) => ({ height: share(run.elapsed_s), more: 0, look: LOOKS[run.status] ?? '' }));
-    const more = elapsed_s > 0 ? ((expected_s - elapsed_s) / elapsed_s) * 100 : 0;
-    const columns = [...past, { height: share(elapsed_s), more, look: 'this' }];
+    const height = Math.max(1, share(elapsed_s));
+    const more = Math.max(0, (share(expected_s) / height - 1) * 100); // of what is drawn, not of what was worked
+    const columns = [...past, { height, more, look: 'this' }];
     each(
       this.#columns,
       columns,
@@ -91,7 +92,7 @@ export class JobHistory extends HTMLElement {
   #fill(column, { height, more, look }) {
     measure(column, '--h', Math.max(1, height));
     measure(column, '--more', more);
-    set(column, 'class', `${look}${more > 0 ? ' more' : ''}` || null);
+    set(column, 'class', `${look}${more > 0 ? ' rest' : ''}` || null);
   }
 
   /** @param {import('../wire.js').Typical|null} typical @param {(seconds: number) => number} share */
