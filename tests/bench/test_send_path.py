@@ -35,4 +35,4 @@ def test_a_delivered_update_costs_at_most_0_45_of_one_sent_by_the_plain_loop() -
     assert ratio["plain"] <= 0.45
     # Three quarters of what is left without compression is the kernel's send(), the same both ways, and how fast
     # that is depends on the machine and its other work: only a guard against writing twice or encoding for each.
-    assert ratio["uncompressed"] < 0.6
+    assert ratio["uncompressed"] < 0.8
