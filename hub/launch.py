@@ -27,7 +27,7 @@ class KindInfo(Struct, frozen=True, kw_only=True):
         params: JSON Schema of the parameters.
         cancel_note: what a cancel does, for people (`rolls the batch back`).
         phases: declared phases, in order.
-        retries: how many attempts may follow a failed first one.
+        retries: how many attempts may follow a failed first one by themselves; kept, nothing retries yet.
         grace_s: seconds from cancel to SIGTERM; None for the hub's setting.
         stall_s: seconds without advance that count as stalled; None for the hub's rule.
         runs_in: where the function runs.

@@ -133,18 +133,6 @@ class Reader:
         found = [ENTRY.decode(record) for [record] in rows]
         return found[::-1] if newest else found
 
-    async def entry_at(self, job: str, n: int) -> LogEntry | None:
-        """The entry of that number, if it is kept."""
-        return _one(await self.entries(job, after=n - 1, before=n + 1))
-
-    async def bounds(self, job: str) -> tuple[int, int]:
-        """First and last number of the entries that are kept; (0, 0) where there are none."""
-        [[first, last]] = await self._fetch(
-            "SELECT (SELECT min(n) FROM entries WHERE job = :job), (SELECT max(n) FROM entries WHERE job = :job)",
-            {"job": job},
-        )
-        return first or 0, last or 0
-
     async def gap(self, job: str, after: int = 0) -> LogGap | None:
         """The entries behind number `after` that are no longer kept; None when all are.
 

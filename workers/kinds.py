@@ -71,7 +71,7 @@ def job(
     Args:
         kind: name under which its runs are grouped.
         title: template such as `Import {path.name}`; None for the kind's name.
-        retries: how many attempts may follow a failed first one.
+        retries: how many attempts may follow a failed first one by themselves; kept, nothing retries yet.
         phases: names, or `hub.view.Phase`, in order.
         runs_in: `process` (the default) or `thread`; an `async` function runs on the hub's event loop.
         cancel_note: what a cancel does, for people.

@@ -105,3 +105,9 @@ def locked(path: Path) -> Iterator[None]:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
+
+
+async def bounds(store: Store, job: str) -> tuple[int, int]:
+    """First and last number of the entries that are kept; (0, 0) where there are none."""
+    numbers = [one.n for one in await store.entries(job, limit=1_000_000)] or [0]
+    return numbers[0], numbers[-1]

@@ -15,7 +15,7 @@ from hub.errors import StoreError
 from hub.settings import Settings
 from hub.store import Note, Store, Write
 from hub.writer import BATCH_WRITES, Writer
-from tests.hub.stored import entry, job_row, locked, nothing, noting, put, said, sample, soon
+from tests.hub.stored import bounds, entry, job_row, locked, nothing, noting, put, said, sample, soon
 
 
 @pytest.fixture
@@ -241,7 +241,7 @@ async def test_a_full_disk_keeps_what_waits_until_there_is_room(path: Path) -> N
     await store._writing.execute("PRAGMA max_page_count = 1000000")
     await store.flush()
     assert acknowledged == list(range(1, 41))
-    assert await store.bounds("j1") == (1, 40)
+    assert await bounds(store, "j1") == (1, 40)
     await store.close()
 
 

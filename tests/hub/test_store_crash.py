@@ -27,7 +27,7 @@ def entry(n):
 
 async def main():
     store = await Store.open(Path(sys.argv[1]), Settings(log_entries_per_job=10_000_000))
-    n = (await store.bounds("j1"))[1]
+    n = max([one.n for one in await store.entries("j1", limit=1, newest=True)], default=0)
     job = JobRow(id="j1", kind="k", title="t", by=None, key=None, status=Status.RUNNING, created_at=1, started_at=1,
                  finished_at=None, tags={}, params=b"{}", state=b"{}")
     store.submit(Write(job=job), lambda: None)
