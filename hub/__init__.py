@@ -5,15 +5,16 @@ The floors of the house; each file imports only from those before it (a test rea
     errors settings                           # causes of failure, limits
     view protocol codec                       # what is said, and how it becomes bytes
     launch estimate phases history            # what a job is made of
-    state story progress cancel deadlines admission attempts job
+    state story transitions progress cancel deadlines admission
+    attempts backoff endings stopping pausing job
     shown outbox room rooms                   # who is shown what; pure up to here
-    rows summary schedule rate                # pure, too
+    rows summary schedule rate family feed    # pure, too
     schema batch reader writer store          # SQLite
     outlet conversation transport server      # bytes that leave and come
-    clock auth held keys past alarm delivery hub intake runner
+    clock auth held keys past alarm delivery hub household stack remains starter runner intake
     session viewer worker                     # one live socket each
-    service answers api stream metrics guard calls describe app
-    words arguments remote watch terminal listing commands serve cli __main__
+    service answers outside api stream metrics guard calls describe app
+    words arguments remote watch listing terminal commands reporting serve cli __main__
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from msgspec import UNSET
 
 from hub import phases as steps
 from hub.errors import Conflict, Invalid, OutOfOrder, Revoked
-from hub.protocol import Artifact, AttemptMessage, CancelAck, Numbered, PhaseStart, Report
+from hub.protocol import Artifact, AttemptMessage, CancelAck, Finish, Numbered, PhaseStart, Report
 from hub.state import JobFacts, JobState
 from hub.view import Curve, Phase, Status
 
@@ -30,8 +30,10 @@ def admit(message: AttemptMessage, facts: JobFacts, state: JobState, history: Cu
             _check_phase(message, state)
         case PhaseStart():
             steps.begin(state.phases, state.phase, Phase(name=message.name), history)
-        case CancelAck() if state.cancel is None:
+        case CancelAck() if state.cancel is None and state.timed_out_at is None:
             raise Conflict("no cancel was asked for")
+        case Finish():
+            _check_finish(message, facts)
         case Artifact():
             _check_artifact(message, facts, state)
 
@@ -40,7 +42,7 @@ def _check_attempt(attempt: int, facts: JobFacts, state: JobState) -> None:
     if attempt > state.attempt:
         raise Invalid(f"expected attempt {state.attempt}, got {attempt}", "attempt")
     if attempt < state.attempt or state.status.terminal:
-        raise Revoked(f"attempt {attempt} of this job is over; the job is {state.status}")
+        raise Revoked(f"attempt {attempt} of this job is over; the job is {state.status}", state.status)
     if state.status is Status.QUEUED and facts.startable:
         raise Conflict("this attempt has not been opened")
 
@@ -48,6 +50,19 @@ def _check_attempt(attempt: int, facts: JobFacts, state: JobState) -> None:
 def _check_phase(message: Report, state: JobState) -> None:
     if message.phase is not UNSET and message.phase >= len(state.phases):
         raise Invalid(f"expected the index of one of {len(state.phases)} phases, got {message.phase}", "phase")
+
+
+def _check_finish(message: Finish, facts: JobFacts) -> None:
+    if message.retry_in_s is not None:
+        if facts.startable:
+            raise Conflict("work that the hub starts is tried again by the hub alone")
+        if message.outcome != "failed":
+            raise Invalid("expected only with the outcome failed", "retry_in_s")
+    if message.forced:
+        if facts.startable:
+            raise Conflict("work that the hub starts is ended by force by the hub alone")
+        if message.outcome != "cancelled":
+            raise Invalid("expected only with the outcome cancelled", "forced")
 
 
 def _check_artifact(message: Artifact, facts: JobFacts, state: JobState) -> None:

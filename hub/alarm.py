@@ -36,14 +36,21 @@ class Alarm:
         heapq.heappush(self._deadlines, (at, held.id))
         self._arm()
 
+    def rings_for(self, held: Held) -> bool:
+        """Whether a call is the one a job waits for, not one that an earlier time was set after."""
+        return held.deadline is not None and held.deadline <= self._clock()
+
     def slept_ms(self) -> int:
         """Milliseconds for which this machine was suspended since the last time this was asked.
 
-        The loop's own time stands still meanwhile, the clock does not.
+        The loop's own time stands still meanwhile, the clock does not; so its timer is set anew.
         """
         before, self._ahead = self._ahead, self._lead()
         slept = self._ahead - before
-        return slept if slept >= SUSPENDED_MS else 0
+        if slept < SUSPENDED_MS:
+            return 0
+        self._arm()
+        return slept
 
     def stop(self) -> None:
         """Call no more."""

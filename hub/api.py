@@ -5,7 +5,6 @@ from __future__ import annotations
 import mimetypes
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 import msgspec
@@ -16,42 +15,19 @@ from starlette.routing import Route
 
 from hub import auth
 from hub.answers import body_of, decode, json_response, problem, whole_number
-from hub.errors import BarcastError, Conflict, Invalid, NotFound, TooMany
+from hub.errors import BarcastError, Invalid, NotFound, TooMany
 from hub.held import Held
-from hub.protocol import (
-    Artifact,
-    AttemptMessage,
-    CancelAck,
-    CancelOrder,
-    Checkpoint,
-    Entry,
-    Finish,
-    HttpAck,
-    HttpControl,
-    HttpStart,
-    Numbered,
-    PhaseStart,
-    Report,
-)
+from hub.outside import REPORTS, Outside
+from hub.protocol import AttemptMessage, HttpControl, HttpStart
 from hub.rate import Allowances
 from hub.rows import JobRow
 from hub.service import Service
-from hub.state import JobState
 from hub.view import JobView, KindView, Status
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 LIST_LIMIT, LIST_MOST = 50, 500
 LOG_LIMIT, LOG_MOST = 200, 1_000
 HISTORY_RUNS = 20
-REPORTS: dict[str, type[AttemptMessage]] = {
-    "report": Report,
-    "phase": PhaseStart,
-    "entry": Entry,
-    "checkpoint": Checkpoint,
-    "artifact": Artifact,
-    "finish": Finish,
-    "cancel_ack": CancelAck,
-}
 SANDBOX = {
     "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
     "x-content-type-options": "nosniff",
@@ -78,6 +54,7 @@ class Api:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._outside = Outside(service)
         limits = service.settings
         self._controls = Allowances(limits.requests_per_minute / 60, limits.requests_per_minute)
         self._reports = Allowances(limits.reports_per_s, limits.reports_per_s)
@@ -96,6 +73,7 @@ class Api:
             self._route(f"{one}/log", self.log),
             self._route(f"{one}/samples", self.samples),
             self._route(f"{one}/traceback", self.traceback),
+            self._route(f"{one}/stack", self.stack),
             self._route(f"{one}/artifacts/{{name:anything}}", self.artifact),
             *[self._route(f"{one}/{verb}", self._control(verb), "POST") for verb in CONTROLS],
             *[self._route(f"{one}/{name}", self._report(type_), "POST") for name, type_ in REPORTS.items()],
@@ -120,6 +98,7 @@ class Api:
         info, past = self._service.runner.kinds[kind], await self._service.hub.past.of(kind)
         return KindView(
             kind=kind, title=info.title, doc=info.doc, params=info.params, cancel_note=info.cancel_note,
+            retries=info.retries, timeout_s=info.timeout_s, concurrency=info.concurrency, priority=info.priority,
             typical=past.typical, stop_p50_s=past.stop_p50_s,
         )  # fmt: skip
 
@@ -151,25 +130,14 @@ class Api:
     # ── Jobs ──────────────────────────────────────────────────────────────────
 
     async def start(self, request: Request) -> Response:
-        self._count(request)
         order = decode(await self._body(request), HttpStart)
-        if order.external:
-            return await self._open_outside(order)
+        if order.external:  # said by work, at the pace of work: a task queue announces hundreds a second
+            self._tell(request)
+            view, made = await self._outside.open(order)
+            return json_response(view, 201 if made else 200)
+        self._count(request)
         held, made = await self._service.runner.start(order, by=None)
         return json_response(self._view(held), 201 if made else 200)
-
-    async def _open_outside(self, order: HttpStart) -> Response:
-        hub = self._service.hub
-        facts = hub.facts(
-            kind=order.kind, title=order.title or order.kind, place="outside", params=order.params, tags=order.tags,
-            key=order.key,
-        )  # fmt: skip
-        state = JobState(total=order.total, unit=order.unit)
-        held, made = await hub.keys.once(order.kind, order.key, lambda: hub.create(facts, order.phases, state))
-        if held.job.facts.startable:
-            raise Conflict("this key was used for a job that the hub started")
-        view = msgspec.structs.replace(self._view(held), report_token=auth.report_token(hub.secret, held.id))
-        return json_response(view, 201 if made else 200)
 
     async def jobs(self, request: Request) -> Response:
         query = request.query_params
@@ -181,6 +149,7 @@ class Api:
             q=query.get("q", ""),
             limit=max(limit, 1),
             after=query.get("after"),
+            parent=query.get("parent"),
         )
         views = [await self._listed(row) for row in rows]
         return json_response({"jobs": views, "next": cursor})
@@ -200,7 +169,7 @@ class Api:
 
     async def delete(self, request: Request) -> Response:
         self._count(request)
-        await self._service.hub.delete(request.path_params["id"])
+        await self._service.runner.household.delete(request.path_params["id"])
         return Response(status_code=204)
 
     def _control(self, verb: str) -> Endpoint:
@@ -235,6 +204,10 @@ class Api:
             raise NotFound("no traceback is kept for this attempt")
         return json_response({"attempt": kept[0], "traceback": kept[1]})
 
+    async def stack(self, request: Request) -> Response:
+        self._count(request)
+        return json_response(await self._service.runner.stacks.of(await self._find(request)))
+
     async def artifact(self, request: Request) -> Response:
         held = await self._find(request)
         row = await self._service.hub.store.artifact(held.id, request.path_params["name"])
@@ -252,39 +225,12 @@ class Api:
 
     def _report(self, type_: type[AttemptMessage]) -> Endpoint:
         async def report(request: Request) -> Response:
-            self._spend(self._reports, request, f"{self._service.settings.reports_per_s} reports a second")
+            self._tell(request)
             held = await self._find(request)
-            facts, state = held.job.facts, held.job.state
-            given = auth.token_of(request.headers.get("authorization"))
-            auth.check_token(given, auth.report_token(self._service.hub.secret, held.id), needed=False)
-            if facts.startable:
-                raise Conflict("only a job that was opened from outside is reported on over HTTP")
-            raw = await self._body(request)
-            sent = decode(raw, HttpNumbers)
-            extra: dict[str, Any] = {"job": held.id}
-            extra["attempt"] = state.attempt if sent.attempt is None else sent.attempt
-            if issubclass(type_, Numbered):
-                extra["n"] = state.acked + 1 if sent.n is None else sent.n
-            message = decode(raw, type_, extra)
-            await self._taken(held, message)
-            return json_response(self._acknowledgement(held))
+            self._outside.check(held, auth.token_of(request.headers.get("authorization")))
+            return json_response(await self._outside.take(held, type_, await self._body(request)))
 
         return report
-
-    async def _taken(self, held: Held, message: AttemptMessage) -> None:
-        """Apply a message; returns when it is committed."""
-        hub = self._service.hub
-        if isinstance(message, Numbered) or held.job.state.status is Status.QUEUED:
-            hub.check_storage()  # moving numbers go on being shown
-        await hub.commit(held, held.job.apply(message, hub.clock()))
-        if isinstance(message, Numbered):
-            held.stored(message.attempt, message.n)
-
-    def _acknowledgement(self, held: Held) -> HttpAck:
-        state = held.job.state
-        order = held.job.cancel_order() if state.cancel and not state.status.terminal else None
-        cancel = CancelOrder(reason=order.reason, by=order.by, grace_s=order.grace_s) if order else None
-        return HttpAck(job=held.id, attempt=state.attempt, acked=held.acked, cancel=cancel)
 
     # ── Parts ─────────────────────────────────────────────────────────────────
 
@@ -301,17 +247,14 @@ class Api:
         """Hold one client to so many control calls a minute."""
         self._spend(self._controls, request, f"{self._service.settings.requests_per_minute} control calls a minute")
 
+    def _tell(self, request: Request) -> None:
+        """Hold one client to so many reports a second."""
+        self._spend(self._reports, request, f"{self._service.settings.reports_per_s} reports a second")
+
     def _spend(self, allowances: Allowances, request: Request, most: str) -> None:
         client = request.client.host if request.client else ""
         if wait_s := allowances.wait_s(client, self._service.clock.now()):
             raise TooMany(f"expected at most {most}; the next in {wait_s:.1f} s", wait_s)
-
-
-class HttpNumbers(msgspec.Struct):
-    """The two numbers that a report over HTTP may leave out."""
-
-    attempt: int | None = None
-    n: int | None = None
 
 
 async def _cancel(service: Service, job: str, ask: HttpControl) -> Held:
@@ -322,16 +265,19 @@ async def _retry(service: Service, job: str, ask: HttpControl) -> Held:
     return await service.runner.retry(job, by=None)
 
 
-async def _pause_or_resume(service: Service, job: str, ask: HttpControl) -> Held:
-    await service.hub.find(job)
-    raise Conflict("this job's worker cannot be paused")
+async def _pause(service: Service, job: str, ask: HttpControl) -> Held:
+    return await service.runner.pause(job, by=None)
+
+
+async def _resume(service: Service, job: str, ask: HttpControl) -> Held:
+    return await service.runner.resume(job, by=None)
 
 
 CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
     "cancel": _cancel,
     "retry": _retry,
-    "pause": _pause_or_resume,
-    "resume": _pause_or_resume,
+    "pause": _pause,
+    "resume": _resume,
 }
 
 

@@ -242,7 +242,7 @@ async def worker_socket(service: Service, scope: Scope, receive: Receive, send: 
     hub = service.hub
     _check_room(service, hub.workers, service.settings.workers)
     token = auth.token_of(Headers(scope=scope).get("authorization"))
-    worker = Worker(hub, encoding, outlet_of(scope, send), send, token)
+    worker = Worker(service.runner, encoding, outlet_of(scope, send), send, token)
     await _accept(subprotocol, receive, send)
     hub.workers.add(worker)
     await worker.run(receive)

@@ -39,19 +39,18 @@ class Attempts:
 
     def elapsed_s(self, now: int) -> float:
         """Seconds that the current one has worked, without the time queued, paused or lost."""
-        since = self._state.working_since
-        return (self._state.busy_ms + (max(now - since, 0) if since is not None else 0)) / 1000
+        return self._state.worked_ms(now) / 1000
 
     def rest(self, now: int) -> None:
         """Stop the clock of the time worked."""
-        self._state.busy_ms = round(self.elapsed_s(now) * 1000)
+        self._state.busy_ms = self._state.worked_ms(now)
         self._state.working_since = None
 
     def close(self, outcome: Outcome, now: int, change: Change) -> None:
         """The current one has its outcome."""
         state = self._state
         self.rest(now)
-        state.finished_at, state.stalled, state.lost_at, state.pause = now, False, None, None
+        state.finished_at, state.stalled, state.lost_at, state.pause, state.retry_at = now, False, None, None, None
         state.rate = state.eta_s = state.eta_low_s = state.eta_high_s = None
         view = AttemptView(
             attempt=state.attempt, outcome=outcome, fraction=state.fraction, started_at=state.started_at,
@@ -60,7 +59,7 @@ class Attempts:
         state.attempts = [*state.attempts, view]
         level: Level = "error" if outcome in BAD else "info"
         self._story.tell(change, now, EVENTS[outcome], self._text(outcome), level)
-        change.ended = outcome
+        change.ended, change.worked_ms = outcome, state.busy_ms
         change.visible = change.durable = change.whole = change.phases = True
 
     def begin_next(self, now: int) -> None:
@@ -72,8 +71,8 @@ class Attempts:
         state.result = state.error = state.cancel = state.pause = state.message = state.worker = None
         state.rate = state.eta_s = state.eta_low_s = state.eta_high_s = state.gap_ms = None
         state.started_at = state.finished_at = state.advanced_at = state.heard_at = state.lost_at = None
-        state.launched_at = state.process = state.working_since = state.retry_at = None
-        state.busy_ms, state.stalled, state.queued_at = 0, False, now
+        state.launched_at = state.process = state.working_since = state.timed_out_at = None
+        state.busy_ms, state.stalled, state.timed_out_forced, state.queued_at = 0, False, False, now
         state.done, state.total, state.unit = (saved.done, saved.total, saved.unit) if saved else (None, None, None)
         state.fraction = saved.fraction if saved else None
         state.counters = dict(saved.counters) if saved else {}

@@ -93,8 +93,8 @@ def _job_columns(job: JobRow) -> str:
     key = None if job.key is None else literal(job.key)
     record = literal(fields_of(job, "params", "state"))
     found_by = folded("\n".join((job.title, job.kind, *(f"{name}:{value}" for name, value in job.tags.items()))))
-    status = job.status.value
-    return literal([job.id, job.kind, key, status, job.created_at, job.finished_at, found_by, record, free(job.params)])
+    columns = [job.id, job.kind, key, job.status.value, job.created_at, job.finished_at, found_by, record]
+    return literal([*columns, free(job.params), job.parent])
 
 
 def _entry_columns(job: str, entry: LogEntry) -> str:

@@ -10,9 +10,11 @@ from typing import Any
 from msgspec import Struct, field
 
 from hub.answers import TITLES
-from hub.api import CONTROLS, LIST_MOST, LOG_MOST, REPORTS
+from hub.api import CONTROLS, LIST_MOST, LOG_MOST
 from hub.errors import Conflict, HubError, Invalid, NotFound, PeerError, Revoked, TooLarge, TooMany, Unavailable
+from hub.outside import REPORTS
 from hub.protocol import HttpAck, HttpControl, HttpStart
+from hub.stack import StackView
 from hub.view import JobView, KindView, LogEntry, LogGap, Sample, Status, SummaryView, Typical
 
 # ── Bodies that only HTTP has ─────────────────────────────────────────────────
@@ -139,6 +141,7 @@ LISTED = (
     Given(name="kind", about="any of these", schema=TEXT, repeats=True),
     Given(name="tag", about="any of these, `name:value` or `name`", schema=TEXT, repeats=True),
     Given(name="q", about="text in the title", schema=TEXT),
+    Given(name="parent", about="whose children; empty for jobs that no other started", schema=TEXT),
     Given(name="limit", about="how many", schema=NUMBER | {"maximum": LIST_MOST}),
     AFTER,
 )
@@ -182,6 +185,11 @@ READS = (
         answers={200: Traceback}, refuses=(NotFound, Invalid), given=ATTEMPT,
     ),
     Call(
+        method="get", path=f"{ONE}/stack", name="readStack",
+        about="Where a job is now; its worker is asked, or else the system.",
+        answers={200: StackView}, refuses=(NotFound, Conflict, TooMany, Unavailable),
+    ),
+    Call(
         method="get", path=f"{ONE}/artifacts/{{name}}", name="readArtifact",
         about="An attached file, as a download, or the way to an attached link.",
         answers={200: FILE, 307: None}, refuses=(NotFound,),
@@ -203,10 +211,11 @@ WRITES = (
         about="Start a registered kind, or with `external` open a job that is reported on over HTTP. "
         "200 when `key` was used before.",
         answers={201: JobView, 200: JobView}, body=HttpStart,
-        refuses=(NotFound, Invalid, TooLarge, TooMany, Unavailable),
+        refuses=(NotFound, Conflict, Invalid, TooLarge, TooMany, Unavailable),
     ),
     Call(
-        method="delete", path=ONE, name="deleteJob", about="Delete a terminal job.", answers={204: None},
+        method="delete", path=ONE, name="deleteJob", about="Delete a terminal job and all that it started.",
+        answers={204: None},
         refuses=(NotFound, Conflict, TooMany, Unavailable),
     ),
     *(

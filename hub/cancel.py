@@ -58,6 +58,12 @@ class CancelSteps:
         self._story.tell(change, now, "cancel_forced", "Stopping the work by force")
         change.visible = True
 
+    def was_forced(self, now: int, change: Change) -> None:
+        """Whoever runs the work ended it by force, once the time was over that they had given it."""
+        deadline = min(self.asked.deadline_at or now, now)
+        self._state.cancel = msgspec.structs.replace(self.asked, deadline_at=deadline, forced_at=now)
+        self._story.tell(change, now, "cancel_forced", "The work was ended by force")
+
     def settle(self, now: int, how: How) -> None:
         """It has ended; a `finish` counts as an acknowledgement."""
         if how == "acknowledged" and self.asked.acknowledged_at is None:

@@ -7,20 +7,21 @@ import functools
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from hub import __version__, words
-from hub.app import Barcast, create_app
 from hub.commands import COMMANDS
-from hub.errors import BarcastError, HubError
-from hub.serve import BeyondLoopback, Foreground, check_address, log_to_stderr, start_one_of_each, url_of
-from hub.server import listen, server
+from hub.errors import BarcastError, BeyondLoopback, HubError
+from hub.reporting import REPORTING
 from hub.settings import load
 
+if TYPE_CHECKING:  # what serves is imported by what serves: the other commands need none of it
+    from hub.app import Barcast
+
 F = TypeVar("F", bound=Callable[..., Any])
-Begin = Callable[[Barcast], Awaitable[None]]
+Begin = Callable[["Barcast"], Awaitable[None]]
 EXAMPLES = ("workers.examples",)
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -57,7 +58,7 @@ def barcast() -> None:
     """A real-time hub for job progress."""
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *REPORTING):
     barcast.add_command(_command)
 
 
@@ -98,7 +99,7 @@ def serve(modules: tuple[str, ...], db: str, **options: Any) -> None:
 
     The first line on stdout is the address. SIGTERM means a restart: jobs in processes of their own go on and
     report to the next hub on the same database. Ctrl-C means stop: running jobs are cancelled; a second Ctrl-C ends
-    them at once. Each limit can be set by a variable BARCAST_… (see the documentation).
+    them at once. Each limit can be set by a variable: BARCAST_ and a name of hub/settings.py.
     """
     run_hub(modules or EXAMPLES, Path(db), **options)
 
@@ -125,6 +126,10 @@ def run_hub(
     begin: Begin | None = None,
 ) -> None:
     """Serve until a signal."""
+    from hub.app import create_app
+    from hub.serve import Foreground, check_address, log_to_stderr, url_of
+    from hub.server import listen, server
+
     check_address(host)
     log_to_stderr(log_level)
     settings = load({"jobs_at_once": jobs_at_once}, os.environ)
@@ -145,6 +150,8 @@ async def announce(app: Barcast, url: str, begin: Begin | None) -> None:
 
 async def start_examples(app: Barcast) -> None:
     """Start one of each and say so."""
+    from hub.serve import start_one_of_each
+
     tell(f"Started {await start_one_of_each(app)} example jobs; open the address in a browser. Ctrl-C stops the hub.")
 
 

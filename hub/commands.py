@@ -1,4 +1,4 @@
-"""The commands that ask a hub: kinds, start, jobs, watch, cancel, retry."""
+"""The commands that ask a hub: kinds, start, jobs, watch, cancel, retry, pause, resume, stack."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from hub.calls import JobList, KindList
 from hub.errors import Invalid, NotFound
 from hub.protocol import HttpControl, HttpStart
 from hub.remote import Remote, job_path
+from hub.stack import StackView
 from hub.terminal import Bars, Display, JsonLines, Lines
 from hub.view import JobView, KindView, Status
 from hub.watch import Lost, Watch
@@ -60,6 +61,7 @@ def kinds(remote: Remote, *, as_json: bool) -> None:
 @click.option("--title", help="What the job is called, instead of the kind's title.")
 @click.option("--tag", "tags", multiple=True, metavar="NAME=VALUE", help="A tag; may repeat.")
 @click.option("--key", help="Starting again with the same key returns the job that it started first.")
+@click.option("--priority", type=click.IntRange(-100, 100), help="The higher starts first, instead of the kind's own.")
 @click.option("--follow", is_flag=True, help="Watch it to its end; exits as `watch` does.")
 @asking
 def start(
@@ -70,6 +72,7 @@ def start(
     title: str | None,
     tags: tuple[str, ...],
     key: str | None,
+    priority: int | None,
     follow: bool,
     as_json: bool,
 ) -> None:
@@ -79,11 +82,15 @@ def start(
     """
     known = kind_of(remote, kind)
     params = parameters(arguments, known.params, here=Path.cwd() if remote.local else None)
-    order = HttpStart(kind=kind, params=params, title=title, tags=pairs(tags), key=key)
+    order = HttpStart(kind=kind, params=params, title=title, tags=pairs(tags), key=key, priority=priority)
     answer = remote.post("/api/jobs", order)
     job = msgspec.json.decode(answer, type=JobView)
     started = f"Started {job.id} ({words.plain(job.title)}): {remote.url}/jobs/{job.id}"
-    print_json(answer) if as_json else click.echo(started)
+    if as_json:
+        print_json(answer)
+    else:
+        click.echo(started, err=True)
+        click.echo(job.id)  # alone, so that scripts can take it
     if follow:
         sys.exit(run_watch(remote, job.id, as_json=as_json))
 
@@ -107,11 +114,16 @@ def kind_of(remote: Remote, kind: str) -> KindView:
     "--status", "statuses", multiple=True, type=click.Choice([s.value for s in Status]), help="Only these; may repeat."
 )
 @click.option("--kind", "named", multiple=True, help="Only of these kinds; may repeat.")
+@click.option("--parent", metavar="JOB", help="Only what JOB started; empty for jobs that no other started.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="How many, newest first.")
 @asking
-def jobs(remote: Remote, *, statuses: tuple[str, ...], named: tuple[str, ...], limit: int, as_json: bool) -> None:
+def jobs(
+    remote: Remote, *, statuses: tuple[str, ...], named: tuple[str, ...], parent: str | None, limit: int, as_json: bool
+) -> None:
     """List jobs, newest first."""
     query = [("limit", str(limit)), *(("status", s) for s in statuses), *(("kind", kind) for kind in named)]
+    if parent is not None:
+        query.append(("parent", parent))
     answer = remote.get("/api/jobs", query)
     if as_json:
         print_json(answer)
@@ -139,6 +151,35 @@ def retry(remote: Remote, job: str, *, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("job")
+@asking
+def pause(remote: Remote, job: str, *, as_json: bool) -> None:
+    """Let JOB stand still at its next report, until it is resumed."""
+    print_answer(remote.post(job_path(job, "pause"), HttpControl()), as_json=as_json)
+
+
+@click.command()
+@click.argument("job")
+@asking
+def resume(remote: Remote, job: str, *, as_json: bool) -> None:
+    """Let JOB, which was paused, go on."""
+    print_answer(remote.post(job_path(job, "resume"), HttpControl()), as_json=as_json)
+
+
+@click.command()
+@click.argument("job")
+@asking
+def stack(remote: Remote, job: str, *, as_json: bool) -> None:
+    """Show where JOB is now: the stacks of its threads, told by its worker or else by the system."""
+    answer = remote.get(job_path(job, "stack"))
+    if as_json:
+        print_json(answer)
+        return
+    for line in msgspec.json.decode(answer, type=StackView).text.splitlines():
+        click.echo(words.plain(line))
+
+
+@click.command()
 @click.argument("job", required=False)
 @asking
 def watch(remote: Remote, job: str | None, *, as_json: bool) -> None:
@@ -150,7 +191,7 @@ def watch(remote: Remote, job: str | None, *, as_json: bool) -> None:
     sys.exit(run_watch(remote, job, as_json=as_json))
 
 
-COMMANDS = (kinds, start, jobs, watch, cancel, retry)
+COMMANDS = (kinds, start, jobs, watch, cancel, retry, pause, resume, stack)
 
 
 # ── Parts ─────────────────────────────────────────────────────────────────────

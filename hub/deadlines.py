@@ -1,4 +1,4 @@
-"""What time alone does to a job: it counts as stalled or lost, is given up, is ended by force. Pure."""
+"""What time alone does to a job: it stalls, is lost, given up, timed out, ended by force, tried again. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Literal, NamedTuple
 from hub.state import JobFacts, JobState
 from hub.view import Status
 
-What = Literal["stall", "lose", "give_up", "force"]
+What = Literal["stall", "lose", "give_up", "time_out", "force", "retry"]
 ALIVE = frozenset({Status.RUNNING, Status.PAUSED, Status.CANCELLING})  # a worker has it and is heard from
+FORCIBLE = frozenset({"process", "loop"})  # the hub can end it itself; a thread stops at its next report only
 STALL_S = 15.0  # where neither the kind nor the settings say
 
 
@@ -38,16 +39,39 @@ class Deadlines:
 
     def _all(self) -> Iterator[Due]:
         state, facts = self._state, self._facts
-        if state.status is Status.RUNNING and not state.stalled and state.advanced_at is not None:
+        going = state.status is Status.RUNNING and not state.stalled and state.timed_out_at is None
+        if going and state.advanced_at is not None and not self._waits():
             yield Due(state.advanced_at + self._stall_ms(), "stall")
         if state.status in ALIVE and state.heard_at is not None and facts.place in ("process", "outside"):
             yield from self._silence(state.heard_at)
         if state.status is Status.LOST and state.lost_at is not None:
             yield Due(state.lost_at + round(facts.give_up_s * 1000), "give_up")
-        cancel = state.cancel
-        forcible = facts.place == "process" and state.status is Status.CANCELLING
-        if forcible and cancel and cancel.deadline_at is not None and cancel.forced_at is None:
-            yield Due(cancel.deadline_at, "force")
+        if state.status is Status.QUEUED and state.retry_at is not None and facts.startable:
+            yield Due(state.retry_at, "retry")
+        yield from self._too_long()
+        if facts.place in FORCIBLE:
+            yield from self._disobeyed()
+
+    def _waits(self) -> bool:
+        """Whether it has unfinished children: that they stall, or wait for a slot, is theirs to tell."""
+        children = self._state.children
+        return children is not None and children.queued + children.running > 0
+
+    def _too_long(self) -> Iterator[Due]:
+        """When an attempt has worked for as long as its kind may."""
+        state, timeout_s = self._state, self._facts.timeout_s
+        since = state.working_since if state.status is Status.RUNNING else None
+        if timeout_s is not None and since is not None and state.timed_out_at is None:
+            yield Due(since + max(round(timeout_s * 1000) - state.busy_ms, 0), "time_out")
+
+    def _disobeyed(self) -> Iterator[Due]:
+        """When work that was told to stop is ended by force."""
+        state, cancel, late_at = self._state, self._state.cancel, self._state.timed_out_at
+        if state.status is Status.CANCELLING:
+            if cancel and cancel.deadline_at is not None and cancel.forced_at is None:
+                yield Due(cancel.deadline_at, "force")
+        elif late_at is not None and not state.timed_out_forced and not state.status.terminal:
+            yield Due(late_at + round(self._facts.grace_s * 1000), "force")
 
     def _silence(self, heard_at: int) -> Iterator[Due]:
         """When a silent worker counts as lost. One that is being cancelled by process is forced instead."""

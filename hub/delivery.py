@@ -110,7 +110,7 @@ class Delivery:
         if moved:
             self._moved_at = self._loop.time()
         for held in moved:
-            if held.unseen == 0:
+            if held.unseen == 0 and not held.deleted:
                 self._rooms.change(self._newest(held), phases=False, whole=False)
         now = self._clock()
         due = self._rooms.flush(now, urgent=False)

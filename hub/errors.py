@@ -96,10 +96,19 @@ class Conflict(PeerError):
 
 
 class Revoked(PeerError):
-    """The attempt reported on is over; nothing further is taken for it."""
+    """The attempt reported on is over; nothing further is taken for it.
+
+    Args:
+        detail: as of :class:`PeerError`.
+        stands: the status of the job, where there is one.
+    """
 
     code = "revoked"
     status = 410
+
+    def __init__(self, detail: str, stands: str | None = None) -> None:
+        super().__init__(detail)
+        self.stands = stands
 
 
 class TooLarge(PeerError):
@@ -164,3 +173,13 @@ class StoreError(HubError):
 
 class LaunchError(HubError):
     """A job's work could not be started (its process or function did not come up)."""
+
+
+class BeyondLoopback(BarcastError):
+    """An address to bind that other machines could reach."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"expected an address of this machine alone, such as 127.0.0.1, ::1 or localhost, got {host!r}: "
+            "whoever reaches the hub may start and cancel jobs, because there are no tokens yet"
+        )

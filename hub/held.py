@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mimetypes
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,6 +20,7 @@ from hub.state import Attached, Change, JobFacts, JobState, Place
 from hub.view import Curve, Outcome, Sample, Status
 
 FIRST_SAMPLE_MS = 1_000
+COUNTED_FROM = ("heard_at", "advanced_at", "working_since", "lost_at", "timed_out_at")
 
 
 class WorkerEnd(Protocol):
@@ -39,8 +41,18 @@ class Kept(Struct, kw_only=True):
     lease_s: float
     give_up_s: float
     state: JobState
+    parent: str | None = None
+    priority: int = 0
+    retries: int = 0
+    backoff_s: float = 2.0
+    backoff_max_s: float = 300.0
+    timeout_s: float | None = None
     sample_every_ms: int = FIRST_SAMPLE_MS
     samples: int = 0
+
+
+RULES = tuple(name for name in Kept.__struct_fields__ if name in JobFacts.__struct_fields__)
+rules_of = attrgetter(*RULES)
 
 
 class Held:
@@ -97,12 +109,22 @@ class Held:
         failed = state.status is Status.FAILED and state.attempts[-1].outcome is Outcome.FAILED
         return state.status is Status.SUCCEEDED or (failed and state.started_at is not None)
 
-    def forgive(self, slept_ms: int) -> None:
-        """Move what deadlines are counted from behind the time in which nobody could be heard."""
+    def forgive(self, slept_ms: int, now: int) -> None:
+        """Move what deadlines are counted from behind the time in which nobody could be heard; never into the future.
+
+        When the next attempt may start stays: its wait was not for anybody here.
+        """
         state = self.job.state
-        if not state.status.terminal:
-            state.heard_at = None if state.heard_at is None else state.heard_at + slept_ms
-            state.advanced_at = None if state.advanced_at is None else state.advanced_at + slept_ms
+        if state.status.terminal:
+            return
+        for name in COUNTED_FROM:
+            at = getattr(state, name)
+            setattr(state, name, None if at is None else max(at, min(at + slept_ms, now)))
+        cancel = state.cancel
+        if cancel is not None and cancel.deadline_at is not None:
+            latest = now + round(self.job.facts.grace_s * 1000)
+            deadline_at = max(cancel.deadline_at, min(cancel.deadline_at + slept_ms, latest))
+            state.cancel = msgspec.structs.replace(cancel, deadline_at=deadline_at)
 
     @property
     def id(self) -> str:
@@ -174,16 +196,13 @@ class Held:
         return JobRow(
             id=facts.id, kind=facts.kind, title=facts.title, by=facts.by, key=facts.key, status=state.status,
             created_at=facts.created_at, started_at=state.started_at, finished_at=state.finished_at,
-            params=msgspec.json.encode(facts.params), tags=facts.tags, state=self._state(),
+            params=msgspec.json.encode(facts.params), tags=facts.tags, state=self._state(), parent=facts.parent,
         )  # fmt: skip
 
     def _state(self) -> bytes:
         facts = self.job.facts
-        kept = Kept(
-            place=facts.place, grace_s=facts.grace_s, stall_s=facts.stall_s, stall_gaps=facts.stall_gaps,
-            lease_s=facts.lease_s, give_up_s=facts.give_up_s, state=self.job.state,
-            sample_every_ms=self.sample_every_ms, samples=self.samples,
-        )  # fmt: skip
+        rules = dict(zip(RULES, rules_of(facts), strict=True))
+        kept = Kept(**rules, state=self.job.state, sample_every_ms=self.sample_every_ms, samples=self.samples)
         return msgspec.json.encode(kept)
 
     def _ended_attempt(self, change: Change) -> int:
@@ -209,18 +228,18 @@ class Held:
         )  # fmt: skip
 
     def _run_row(self, change: Change, now: int) -> RunRow | None:
-        if change.ended is None:
-            return None
+        if change.ended is None or self.job.state.attempts[-1].started_at is None:
+            return None  # what never began says nothing of its kind, and there may be thousands of it at once
         facts, attempt = self.job.facts, self.job.state.attempts[-1]
         cancel = self.job.state.cancel
         stop_s = (now - cancel.requested_at) / 1000 if change.ended is Outcome.CANCELLED and cancel else None
-        elapsed = (attempt.finished_at - (attempt.started_at or attempt.finished_at)) / 1000
-        elapsed = self.job.elapsed_s(now) if self.job.state.attempt == attempt.attempt else elapsed
+        elapsed, trail = change.worked_ms / 1000, self.trail
+        self.trail = []  # the next attempt's begins anew
         done = change.ended is Outcome.SUCCEEDED
         return RunRow(
             kind=facts.kind, job=facts.id, attempt=attempt.attempt, status=change.ended,
-            started_at=attempt.started_at or now, finished_at=now, elapsed_s=elapsed, stop_s=stop_s,
-            phases=self._phase_seconds() if done else {}, curve=curve_of(self.trail, elapsed) if done else [],
+            started_at=attempt.started_at, finished_at=now, elapsed_s=elapsed, stop_s=stop_s,
+            phases=self._phase_seconds() if done else {}, curve=curve_of(trail, elapsed) if done else [],
         )  # fmt: skip
 
     def _phase_seconds(self) -> dict[str, float]:
@@ -235,9 +254,9 @@ def held_of(row: JobRow, history: Curve | None) -> Held:
     """The job of a row, as it was when the row was written."""
     kept = msgspec.json.decode(row.state, type=Kept)
     facts = JobFacts(
-        id=row.id, kind=row.kind, title=row.title, created_at=row.created_at, place=kept.place,
-        params=msgspec.json.decode(row.params), tags=row.tags, by=row.by, key=row.key, grace_s=kept.grace_s,
-        stall_s=kept.stall_s, stall_gaps=kept.stall_gaps, lease_s=kept.lease_s, give_up_s=kept.give_up_s,
+        id=row.id, kind=row.kind, title=row.title, created_at=row.created_at,
+        params=msgspec.json.decode(row.params), tags=row.tags, by=row.by, key=row.key,
+        **dict(zip(RULES, rules_of(kept), strict=True)),
     )  # fmt: skip
     job = Job(facts, kept.state, history)
     return Held(job, sample_every_ms=kept.sample_every_ms, samples=kept.samples)

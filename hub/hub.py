@@ -15,7 +15,9 @@ import msgspec
 
 from hub.alarm import Alarm
 from hub.delivery import Closable, Delivery, Viewing
-from hub.errors import Conflict, NotFound, Unavailable
+from hub.errors import NotFound, Unavailable
+from hub.family import Family
+from hub.feed import feed
 from hub.held import Held, held_of
 from hub.job import Job
 from hub.keys import Keys
@@ -24,6 +26,7 @@ from hub.phases import plan
 from hub.protocol import Summary
 from hub.rooms import Rooms
 from hub.rows import JobRow, Write
+from hub.schedule import moved_up
 from hub.settings import Settings
 from hub.shown import Shown, Surroundings, view_of
 from hub.state import Change, JobFacts, JobState, job_id
@@ -66,10 +69,13 @@ class Hub:
         self.delivery = Delivery(self.rooms, clock, self.shown_of)
         self.alarm = Alarm(clock, self.tick)
         self.tally = Tally()
+        self.family = Family()
         self.recount = False  # a job that had ended is gone or goes on: what the store counts is read again
         self.on_end: Callable[[Held, Outcome], None] = lambda held, outcome: None
         self.slots_free: Callable[[], int] = lambda: 0
-        self.on_force: Callable[[Held], None] = lambda held: None
+        self.on_force: Callable[[Held, int], None] = lambda held, attempt: None
+        self.on_ready: Callable[[Held], None] = lambda held: None
+        self.on_shown: Callable[[Held, Shown], None] = lambda held, shown: None
         self.around: Callable[[Held], Surroundings] = lambda held: Surroundings()
         self._entropy = entropy
         self.past = Past(store)
@@ -118,6 +124,8 @@ class Hub:
             "stall_gaps": settings.stall_gaps,
             "lease_s": settings.lease_s,
             "give_up_s": settings.give_up_s,
+            "backoff_s": settings.backoff_s,
+            "backoff_max_s": settings.backoff_max_s,
         }
         given = {name: value for name, value in known.items() if value is not None}
         return msgspec.convert({**defaults, **given}, JobFacts)
@@ -167,25 +175,14 @@ class Hub:
         await self.commit(held, held.job.cancel(by, reason, force=force, now=self.clock()))
         return held
 
-    async def delete(self, job: str) -> None:
-        """Remove a terminal job and all that belongs to it.
-
-        Raises:
-            Conflict: it is not terminal.
-        """
-        held = await self.find(job)
-        if not held.job.state.status.terminal:
-            raise Conflict(f"only an ended job can be deleted; this one is {held.job.state.status}")
-        self.check_storage()
-        held.deleted = True
-        done = self._loop.create_future()
-        self.store.submit(Write(job_id=job, delete=True), lambda: _resolve(done))
-        await done
-        self.drop(job)
-
     def drop(self, job: str) -> None:
         """A job is no longer kept: whoever watches it is told."""
-        self.jobs.pop(job, None)
+        held = self.jobs.pop(job, None)
+        if held is not None:
+            held.deleted = True
+            if held.job.facts.parent is not None:
+                self.family.stands(held.job.facts.parent, job, None)
+        self.family.forget(job)
         self.recount = True
         self.rooms.remove(job)
 
@@ -193,9 +190,11 @@ class Hub:
         """Forget ended jobs that nobody watches and the feed does not hold; they are in the store."""
         kept = {shown.id for shown in self.feed()}
         for job, held in list(self.jobs.items()):
-            idle = held.job.state.status.terminal and not held.pending and not self.rooms.viewers(held.topic)
-            if job not in kept and idle and held.worker is None:
+            saved = not held.pending and not held.unsaved
+            idle = held.job.state.status.terminal and saved and not self.rooms.viewers(held.topic)
+            if job not in kept and idle and held.worker is None and not self.family.concerns(job):
                 del self.jobs[job]
+                self.family.forget(job)
 
     # ── Store, then show ──────────────────────────────────────────────────────
 
@@ -228,6 +227,7 @@ class Hub:
         held.pending -= 1
         if shown is not None:
             held.unseen -= 1
+            self.on_shown(held, shown)
             self.delivery.show(held, shown, phases=change.phases, whole=change.whole)
         if held.unseen == 0 and held.shown is not None and held.shown.seq < held.job.state.seq:
             self._move(held)
@@ -239,15 +239,17 @@ class Hub:
         for order in change.orders:
             if held.worker is not None:
                 held.worker.send(order)
-        if change.force:
-            self.on_force(held)
+        if change.force is not None:
+            self.on_force(held, change.force)
         if change.ended is not None:
             self._ended(held, change.ended)
+        if change.ready:
+            self.on_ready(held)
 
     def _ended(self, held: Held, outcome: Outcome) -> None:
         status = held.job.state.status
         self.past.grows(held.job.facts.kind)
-        if status.terminal:
+        if status.terminal and held.job.facts.parent is None:  # one that another started is part of that one's end
             self.tally.ended(failed=status is Status.FAILED)
         self.on_end(held, outcome)
 
@@ -263,6 +265,7 @@ class Hub:
     def _move(self, held: Held) -> None:
         """Numbers moved: to be shown with the next flush, and saved within the second."""
         held.unsaved = True
+        self.family.moved(held.job.facts.parent)
         self.delivery.move(held)
 
     def known(self) -> list[Shown]:
@@ -270,13 +273,9 @@ class Hub:
         return [held.shown for held in self.jobs.values() if held.shown is not None]
 
     def feed(self) -> list[Shown]:
-        """What the feed holds: every job that is not terminal, and the newest that are; newest first."""
-        seen = [self.shown_of(held) for held in self.jobs.values() if held.shown is not None]
-        ended = [shown for shown in seen if shown.status.terminal]
-        ended.sort(key=lambda shown: shown.view.finished_at or 0, reverse=True)
-        going = [shown for shown in seen if not shown.status.terminal]
-        going.sort(key=lambda shown: shown.id, reverse=True)
-        return going + ended[: self.settings.feed_terminal_jobs]
+        """What the feed holds, see :func:`hub.feed.feed`."""
+        seen = (self.shown_of(held) for held in self.jobs.values() if held.shown is not None)
+        return feed(seen, self.settings.feed_terminal_jobs)
 
     def summary(self) -> Summary:
         """The numbers above the list."""
@@ -289,7 +288,7 @@ class Hub:
         """Do what is due in a job."""
         self._forgive_sleep()
         held = self.jobs.get(job)
-        if held is not None:
+        if held is not None and self.alarm.rings_for(held):
             held.deadline = None
             self.commit_then(held, held.job.tick(self.clock()), None)
             self.alarm.set(held)
@@ -298,8 +297,9 @@ class Hub:
         """Nobody was heard while this machine was suspended; that is no silence of theirs."""
         slept = self.alarm.slept_ms()
         if slept:
+            now = self.clock()
             for held in self.jobs.values():
-                held.forgive(slept)
+                held.forgive(slept, now)
 
     def save(self) -> None:
         """Hand every job's newest moving numbers to the store."""
@@ -310,14 +310,15 @@ class Hub:
 
     def derive(self) -> None:
         """Once a second: what only derives (viewers, queue positions) is looked at again."""
+        self._forgive_sleep()
         for held in self.jobs.values():
             shown = held.shown
             if shown is None:
                 continue
             around, view = self.around(held), shown.view
-            if (around.viewers, around.queue_position) != (view.viewers, view.queue_position):
+            if around.viewers != view.viewers or moved_up(view.queue_position, around.queue_position):
                 held.job.state.seq += 1
-                self._move(held)
+                self.delivery.move(held)  # nothing of it is kept
                 if not self.rooms.watched(held.id):
                     self.shown_of(held)  # no flush will do it, and the same would be found again each second
 

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import AsyncIterator
 
 from hub import auth
-from hub.errors import Invalid, NotFound, PeerError, Revoked
+from hub.errors import Conflict, Invalid, NotFound, PeerError, Revoked
 from hub.held import Held, WorkerEnd
-from hub.hub import Hub
-from hub.protocol import AttemptMessage, CancelOrder, Numbered, Open, Opened, RevokedWork, SavedCheckpoint
+from hub.protocol import (
+    AttemptMessage,
+    CancelOrder,
+    ChildState,
+    Finish,
+    Numbered,
+    Ok,
+    Open,
+    Opened,
+    RevokedWork,
+    SavedCheckpoint,
+    Stack,
+    StartChild,
+    StartOrder,
+    WorkerBeat,
+)
+from hub.runner import Runner
 from hub.state import Change, JobState
 
 
@@ -16,13 +32,14 @@ class Intake:
     """The door for workers of one hub; it keeps nothing itself.
 
     Args:
-        hub: whose jobs they work on.
+        runner: of the hub whose jobs they work on.
     """
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self._hub = runner.hub
 
-    async def open(self, message: Open, end: WorkerEnd, token: str | None) -> None:
+    async def open(self, message: Open, end: WorkerEnd, token: str | None) -> Held:
         """A worker opens work: answered with `opened` once that is stored.
 
         Raises:
@@ -33,14 +50,17 @@ class Intake:
         else:
             held = await self._hub.find(message.job)
         if held.job.facts.startable:
+            if message.job is None:
+                raise Conflict("this key was used for a job that the hub started", "key")
             self._check_token(held, message, token)
         self.attach(held, message, end)
+        return held
 
     def _check_token(self, held: Held, message: Open, token: str | None) -> None:
         """Work that was handed out goes to the worker it was handed to."""
         state = held.job.state
         if token is not None and message.attempt is not None and message.attempt < state.attempt:
-            raise Revoked(f"attempt {message.attempt} of this job is over")
+            raise Revoked(f"attempt {message.attempt} of this job is over", state.status)
         expected = auth.worker_token(self._hub.secret, held.id, state.attempt, state.launches)
         auth.check_token(token, expected, needed=True)
 
@@ -50,7 +70,9 @@ class Intake:
         finished = held.finished_itself and message.attempt in (None, job.state.attempt)
         change = Change() if finished else job.open(message, _worker_name(held), self._hub.clock())
         if held.worker is not None and held.worker is not end and not finished:
-            taken = RevokedWork(job=held.id, attempt=held.worker_attempt, reason="another worker took the job")
+            taken = RevokedWork(
+                job=held.id, attempt=held.worker_attempt, reason="another worker took the job", status=job.state.status
+            )
             held.worker.send(taken)
         held.worker, held.worker_attempt = end, job.state.attempt
         self._hub.commit_then(held, change, lambda: end.send(self._opened(held, message)))
@@ -65,12 +87,15 @@ class Intake:
             params=message.params,
             tags=message.tags,
             key=message.key,
+            parent=message.parent,
         )
-        return await self._hub.create(facts, message.phases, JobState(total=message.total, unit=message.unit))
+        await self._runner.household.admit(message.parent)
+        state = JobState(total=message.total, unit=message.unit, max_attempts=message.max_attempts or 1)
+        return await self._hub.create(facts, message.phases, state)
 
     def _opened(self, held: Held, message: Open) -> Opened:
         job, state, settings = held.job, held.job.state, self._hub.settings
-        saved, order = state.saved, job.cancel_order() if state.cancel else None
+        saved, order = state.saved, job.stop_order
         return Opened(
             id=message.id, job=held.id, attempt=state.attempt, status=state.status, acked=held.acked,
             lease_s=job.facts.lease_s, report_interval_s=settings.report_interval_s,
@@ -98,13 +123,40 @@ class Intake:
             raise NotFound("no such job; open it first", "job")
         if held.worker is not end:
             raise _not_yours(held, message)
-        change = held.job.apply(message, self._hub.clock())
+        asks = isinstance(message, Stack | StartChild)  # of the job itself, no more than a sign of life
+        said = WorkerBeat(job=message.job, attempt=message.attempt) if asks else message
+        if isinstance(message, Finish):
+            self._runner.household.before_end(held)
+        change = held.job.apply(said, self._hub.clock())
+        if isinstance(message, Stack):
+            self._runner.stacks.answered(message)
         if change.attached is not None:
             held.describe(change.attached)
         if isinstance(message, Numbered):
             self._hub.commit_then(held, change, lambda: self._stored(held, message, end))
         else:
             self._hub.commit_then(held, change, None)
+
+    async def start(self, message: StartChild, end: WorkerEnd) -> None:
+        """Work starts a job of its own: answered with `ok` once that is stored.
+
+        Raises:
+            PeerError, HubError: as :meth:`receive` and :meth:`hub.runner.Runner.start_child`.
+        """
+        self.receive(message, end)
+        order = StartOrder(
+            kind=message.kind, params=message.params, title=message.title, tags=message.tags, key=message.key,
+            priority=message.priority, parent=message.job,
+        )  # fmt: skip
+        held = await self._runner.start_child(order)
+        end.send(Ok(id=message.id, job=self._hub.shown_of(held).view))
+
+    async def children(self, held: Held) -> AsyncIterator[ChildState]:
+        """How all that a job started stands, for the worker that opened it: behind `opened`."""
+        if self._hub.family.size(held.id):
+            await self._hub.commit(held, Change())
+            async for state in self._runner.household.states(held):
+                yield state
 
     def _stored(self, held: Held, message: Numbered, end: WorkerEnd) -> None:
         held.stored(message.attempt, message.n)
@@ -127,5 +179,5 @@ def _worker_name(held: Held) -> str | None:
 def _not_yours(held: Held, message: AttemptMessage) -> PeerError:
     state = held.job.state
     if held.worker is not None or message.attempt < state.attempt or state.status.terminal:
-        return Revoked("another worker has this job, or its attempt is over")
+        return Revoked("another worker has this job, or its attempt is over", state.status)
     return NotFound("open the job on this socket first", "job")

@@ -27,7 +27,12 @@ class KindInfo(Struct, frozen=True, kw_only=True):
         params: JSON Schema of the parameters.
         cancel_note: what a cancel does, for people (`rolls the batch back`).
         phases: declared phases, in order.
-        retries: how many attempts may follow a failed first one by themselves; kept, nothing retries yet.
+        retries: how many attempts may follow a failed first one by themselves.
+        backoff_s: seconds before the second attempt, doubled for each further one; None for the hub's setting.
+        backoff_max_s: the most that becomes of it; None for the hub's setting.
+        timeout_s: seconds that an attempt may work (pauses not counted); None for no limit.
+        concurrency: how many jobs of this kind may run at once; None for no limit but the hub's.
+        priority: of its jobs where a start names none, -100 to 100; higher starts first.
         grace_s: seconds from cancel to SIGTERM; None for the hub's setting.
         stall_s: seconds without advance that count as stalled; None for the hub's rule.
         runs_in: where the function runs.
@@ -40,6 +45,11 @@ class KindInfo(Struct, frozen=True, kw_only=True):
     cancel_note: str | None = None
     phases: list[Phase] = []
     retries: int = 0
+    backoff_s: float | None = None
+    backoff_max_s: float | None = None
+    timeout_s: float | None = None
+    concurrency: int | None = None
+    priority: int = 0
     grace_s: float | None = None
     stall_s: float | None = None
     runs_in: RunsIn = "process"
@@ -115,8 +125,14 @@ class Launcher(Protocol):
     async def stop(self, job: str, attempt: int, kill_s: float) -> bool:
         """End an attempt by force: SIGTERM, after `kill_s` seconds SIGKILL, to the whole process tree.
 
-        Returns True when nothing of it is left, False for work in the hub's own process, which cannot be forced.
+        A coroutine's task is cancelled. Also asked for an attempt that is over, before the next one starts.
+
+        Returns True when nothing of it is left, False for a thread, which cannot be forced, and what does not die.
         """
+        ...
+
+    async def stack(self, job: str, attempt: int) -> str | None:
+        """Where a process is, told by the system rather than by the worker, which does not answer; None if untold."""
         ...
 
     async def close(self) -> None:

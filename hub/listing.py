@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -14,6 +15,7 @@ from hub import words
 from hub.arguments import types_of
 from hub.view import JobView, KindView
 
+CHILD = "\N{BOX DRAWINGS LIGHT UP AND RIGHT} "  # before the title of a job that another one started
 COLUMNS = ("id", "status", "progress", "kind", "title")
 
 
@@ -42,19 +44,21 @@ def _as_typed(value: Any) -> str:
 
 def job_row(job: JobView) -> tuple[str, ...]:
     """One job's columns."""
-    status = words.standing(job)
-    return job.id, status, words.percent(job) or "-", words.plain(job.kind), words.plain(job.title)
+    status, children = words.standing(job), words.started(msgspec.structs.replace(job, unit=None))
+    progress = ", ".join(filter(None, (words.percent(job), children))) or "-"
+    return job.id, status, progress, words.plain(job.kind), words.plain(job.title)
 
 
 def print_jobs(console: Console, jobs: Iterable[JobView]) -> None:
-    """A table in a terminal; elsewhere columns apart by tabs, without a heading."""
-    rows = [job_row(job) for job in jobs]
+    """A table in a terminal, where a child's title is marked; elsewhere columns apart by tabs, without a heading."""
+    listed = list(jobs)
+    rows = [job_row(job) for job in listed]
     if not console.is_terminal:
         for row in rows:
             console.file.write("\t".join(row) + "\n")
         return
     table = Table(*COLUMNS, box=None, pad_edge=False)
     table.columns[0].no_wrap = True
-    for row in rows:
-        table.add_row(*[Text(cell) for cell in row])
+    for job, row in zip(listed, rows, strict=True):
+        table.add_row(*[Text(cell) for cell in row[:-1]], Text(f"{CHILD if job.parent else ''}{row[-1]}"))
     console.print(table if rows else Text("No jobs.", style="dim"))

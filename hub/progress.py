@@ -12,9 +12,10 @@ from hub.estimate import Estimator
 from hub.protocol import Checkpoint, PhaseStart, Report
 from hub.state import Change, JobState, Saved
 from hub.story import Story
-from hub.view import Curve, Number, Phase
+from hub.view import Children, Curve, Number, Phase
 
 INTERVAL_MS = 1_000  # between two computations of the ETA's bounds: it is what costs most here
+NOTHING_TOLD = Report(job="-", attempt=1)
 GAP_SHARE = 0.2  # how much one gap between advances moves the usual one
 
 
@@ -59,10 +60,18 @@ class Progress:
         self.begin_again()
         change.visible = change.durable = change.phases = True
 
+    def expect(self, total: Number | None, unit: str | None) -> None:
+        """How much another attempt has to do, told as it is opened, where no checkpoint and no phase says it."""
+        state = self.state
+        if total is not None and state.total is None and state.phase is None:
+            state.total, state.unit = total, unit
+
     def report(self, message: Report, now: int, change: Change) -> None:
         """Take the absolute values of a report."""
         state = self.state
         advanced = False
+        if message.done is not UNSET or message.total is not UNSET or message.phase is not UNSET:
+            self._count_itself()
         if message.phase is not UNSET and self._is_elsewhere(message.phase):
             self._go_to_phase(message.phase, now, change)
             advanced = True
@@ -112,7 +121,7 @@ class Progress:
 
     def _estimate(self, message: Report, now: int, change: Change) -> None:
         """The worker's own rate and ETA win, and stay; otherwise they come from the samples seen here."""
-        state, seconds = self.state, now / 1000
+        state, seconds = self.state, self._worked_s(now)
         if state.done is not None:
             self._estimator.update(seconds, state.done, state.phase, state.total)
         before = (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
@@ -123,6 +132,10 @@ class Progress:
             low_high = None if self._told else self._estimator.interval(seconds)
             state.eta_low_s, state.eta_high_s = low_high or (None, None)
         change.visible = change.visible or before != (state.rate, state.eta_s, state.eta_low_s, state.eta_high_s)
+
+    def _worked_s(self, now: int) -> float:
+        """The clock of rate and time left: it stands still while the work does."""
+        return self.state.worked_ms(now) / 1000
 
     def _own(self, name: str, told: Number | UnsetType | None, kept: float | None, seen: float | None) -> float | None:
         """What the worker tells now, or told before, or what was seen."""
@@ -143,6 +156,7 @@ class Progress:
     def begin_phase(self, message: PhaseStart, now: int, change: Change) -> None:
         """Start a phase; the one before is done."""
         state = self.state
+        self._count_itself()
         self._keep_phase()
         begun = Phase(name=message.name, total=message.total, unit=message.unit, weight=message.weight, started_at=now)
         state.phases, state.phase = steps.begin(state.phases, state.phase, begun, self.history)
@@ -151,6 +165,32 @@ class Progress:
             change, now, "phase", f"Phase {message.name}", data={"phase": state.phase, "name": message.name}
         )
         self._hold_fraction(change)
+
+    def roll_up(self, children: Children, fraction: float | None, now: int, change: Change) -> None:
+        """Where the work counts nothing itself, what it counts are the jobs that it started.
+
+        Args:
+            children: how they stand.
+            fraction: the mean of theirs; it may fall when one more is started.
+        """
+        state, done = self.state, children.succeeded + children.failed + children.cancelled
+        if state.phases or not (state.rolled or state.done is state.total is None):
+            return
+        if state.rolled and children.total == state.total:
+            fraction = max(fraction or 0.0, state.fraction or 0.0)
+        if (done, children.total, fraction) == (state.done, state.total, state.fraction):
+            return
+        state.rolled, state.done, state.total, state.unit, state.fraction = True, done, children.total, "jobs", fraction
+        self.advanced(now, change)
+        self._estimate(NOTHING_TOLD, now, change)
+
+    def _count_itself(self) -> None:
+        """The work tells numbers of its own: its children's are none of them."""
+        state = self.state
+        if state.rolled:
+            state.rolled = False
+            state.done = state.total = state.unit = state.fraction = None
+            self.begin_again()
 
     def _keep_phase(self) -> None:
         """Write the current numbers into the list before another phase takes their place."""
@@ -163,7 +203,7 @@ class Progress:
         state.done, state.total, state.unit = phase.done, phase.total, phase.unit
         state.rate = state.eta_s = state.eta_low_s = state.eta_high_s = state.gap_ms = None
         self.begin_again()
-        self._estimator.update(now / 1000, state.done or 0, state.phase, state.total)
+        self._estimator.update(self._worked_s(now), state.done or 0, state.phase, state.total)
         self.advanced(now, change)
         change.phases = change.durable = True
 

@@ -13,8 +13,11 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from hub.errors import ErrorCode
 from hub.view import (
+    DATA_BYTES,
     Counters,
     Curve,
+    Duration,
+    ErrorView,
     Failure,
     Integer,
     JobId,
@@ -28,6 +31,7 @@ from hub.view import (
     Number,
     Ordinal,
     Phase,
+    Priority,
     RequestId,
     Status,
     SummaryView,
@@ -107,6 +111,8 @@ class StartOrder(Struct, kw_only=True):
     title: Title | None = None
     tags: Tags = {}
     key: Name | None = None
+    priority: Priority | None = None
+    parent: JobId | None = None
 
 
 class Start(ViewerMessage, kw_only=True):
@@ -116,6 +122,8 @@ class Start(ViewerMessage, kw_only=True):
     title: Title | None = None
     tags: Tags = {}
     key: Name | None = None
+    priority: Priority | None = None
+    parent: JobId | None = None
 
 
 class ControlMessage(ViewerMessage, kw_only=True):
@@ -268,6 +276,9 @@ class Open(WorkerMessage, kw_only=True):
     unit: Name | None = None
     tags: Tags = {}
     key: Name | None = None
+    parent: JobId | None = None
+    max_attempts: Ordinal | None = None
+    started_at: Integer | None = None
 
 
 class AttemptMessage(WorkerMessage, kw_only=True):
@@ -328,19 +339,53 @@ class Artifact(Numbered, kw_only=True, omit_defaults=True):
 
 
 class Finish(Numbered, kw_only=True, omit_defaults=True):
+    """The attempt is over. `forced`: it did not stop at a cancel, and whoever runs it ended it by force."""
+
     outcome: Literal["succeeded", "failed", "cancelled"]
     message: Text | None = None
     result: Any = None
     error: Failure | None = None
     retry: bool = True
+    retry_in_s: Duration | None = None
+    forced: bool = False
 
 
 class WorkerBeat(AttemptMessage, kw_only=True, tag="beat"):
     pass
 
 
+class StartChild(AttemptMessage, kw_only=True, tag="start"):
+    """The work starts another job, as a child of its own; answered with `ok` or `error`."""
+
+    id: RequestId
+    kind: Kind
+    params: dict[str, Any] = {}
+    title: Title | None = None
+    tags: Tags = {}
+    key: Name | None = None
+    priority: Priority | None = None
+
+
+class Stack(AttemptMessage, kw_only=True):
+    """Where the work is, as text: the answer to `stack`."""
+
+    id: RequestId
+    text: Annotated[str, Meta(max_length=DATA_BYTES)]
+
+
 FromWorker = (
-    Open | Report | PhaseStart | Entry | Checkpoint | CancelReceived | CancelAck | Artifact | Finish | WorkerBeat
+    Open
+    | Report
+    | PhaseStart
+    | Entry
+    | Checkpoint
+    | CancelReceived
+    | CancelAck
+    | Artifact
+    | Finish
+    | WorkerBeat
+    | StartChild
+    | Stack
 )
 
 
@@ -406,10 +451,33 @@ class RevokedWork(HubMessage, kw_only=True, tag="revoked", omit_defaults=True):
     job: str
     attempt: int
     reason: str
+    status: Status | None = None
     id: RequestId | None = None
 
 
-ToWorker = Opened | Ack | CancelWork | PauseWork | ResumeWork | RevokedWork | Closing | Error
+class StackWanted(HubMessage, kw_only=True, tag="stack"):
+    """Tell where the work is."""
+
+    id: RequestId
+    job: str
+    attempt: int
+
+
+class ChildState(HubMessage, kw_only=True, tag="child"):
+    """How a job stands that this attempt, or one before it, started: told when it ends, and after `opened`."""
+
+    job: str
+    attempt: int
+    child: str
+    key: str | None
+    status: Status
+    result: Any
+    error: ErrorView | None
+
+
+ToWorker = (
+    Opened | Ack | Ok | CancelWork | PauseWork | ResumeWork | RevokedWork | StackWanted | ChildState | Closing | Error
+)
 
 
 # ── HTTP ──────────────────────────────────────────────────────────────────────
@@ -422,6 +490,7 @@ class HttpStart(StartOrder, kw_only=True):
     phases: Annotated[list[Phase], Meta(max_length=100)] = []
     total: Number | None = None
     unit: Name | None = None
+    max_attempts: Ordinal | None = None
 
 
 class HttpControl(Struct, kw_only=True):
@@ -438,3 +507,4 @@ class HttpAck(Struct, kw_only=True):
     attempt: int
     acked: int
     cancel: CancelOrder | None
+    paused: bool = False

@@ -19,7 +19,7 @@ Fetch = Callable[[str, Mapping[str, Any]], Awaitable[Iterable[Sequence[Any]]]]
 T = TypeVar("T")
 JOBS = "SELECT record, params, state FROM jobs JOIN states ON job = id"
 PAGE = f"""{JOBS}
-    WHERE (created_at, id) < (:created_at, :last_id)
+    WHERE (created_at, id) < (:created_at, :last_id) {{whose}}
     AND (:status = '[]' OR status IN (SELECT value FROM json_each(:status)))
     AND (:kind = '[]' OR kind IN (SELECT value FROM json_each(:kind)))
     AND (:tag = '[]' OR EXISTS (
@@ -27,13 +27,34 @@ PAGE = f"""{JOBS}
         WHERE wanted.value IN (t.key, t.key || ':' || t.value)))
     AND instr(search, :q)
     ORDER BY created_at DESC, id DESC LIMIT :limit"""  # noqa: S608 - constants only
+ANYBODYS = PAGE.format(whose="")
+NOBODYS = PAGE.format(whose="AND parent IS NULL")
+SOMEBODYS = PAGE.format(whose="AND parent = :parent")
 COUNTS = f"""SELECT coalesce(sum(finished_at >= :since), 0),
     coalesce(sum(finished_at >= :since AND status = 'failed'), 0), count(*)
-    FROM jobs WHERE finished_at IS NOT NULL AND status IN {TERMINAL}"""  # noqa: S608 - constants only
-SUPERFLUOUS = f"""SELECT id FROM (
-    SELECT id, finished_at, row_number() OVER (ORDER BY finished_at DESC, id DESC) AS place
-    FROM jobs WHERE finished_at IS NOT NULL AND status IN {TERMINAL})
-    WHERE finished_at < :before OR place > :keep ORDER BY finished_at, id"""  # noqa: S608 - constants only
+    FROM jobs WHERE finished_at IS NOT NULL AND parent IS NULL AND status IN {TERMINAL}"""  # noqa: S608 - constants only
+TREES = f"""WITH RECURSIVE
+    tree (id, root) AS (
+        SELECT id, id FROM jobs WHERE parent IS NULL OR parent NOT IN (SELECT id FROM jobs)
+        UNION ALL SELECT jobs.id, root FROM tree JOIN jobs ON jobs.parent = tree.id),
+    trees (root, size, ended) AS (
+        SELECT root, count(*), min(status IN {TERMINAL}) FROM tree JOIN jobs USING (id) GROUP BY root),
+    ranked (root, finished_at, ended, newer) AS (
+        SELECT root, finished_at, ended, sum(size) OVER (
+            ORDER BY finished_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
+        FROM trees JOIN jobs ON id = root WHERE finished_at IS NOT NULL AND status IN {TERMINAL})"""  # noqa: S608 - constants only
+SUPERFLUOUS = f"""{TREES}
+    SELECT tree.id FROM ranked JOIN tree USING (root)
+    WHERE ended AND (finished_at < :before OR coalesce(newer, 0) >= :keep)
+    ORDER BY finished_at, root, tree.id DESC"""  # noqa: S608 - constants only
+BELOW = """WITH RECURSIVE below (id, status, depth) AS (
+        SELECT id, status, 1 FROM jobs WHERE parent = :job
+        UNION ALL SELECT jobs.id, jobs.status, depth + 1 FROM below JOIN jobs ON jobs.parent = below.id)
+    SELECT id, status FROM below ORDER BY depth DESC, id"""
+KIN = f"""SELECT child.parent, child.id, child.status FROM jobs AS child WHERE child.parent IN (
+        SELECT id FROM jobs WHERE status NOT IN {TERMINAL}
+        UNION SELECT parent FROM jobs WHERE parent IS NOT NULL AND status NOT IN {TERMINAL})
+    ORDER BY child.created_at, child.id"""  # noqa: S608 - constants only
 OLDEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n LIMIT :limit"
 NEWEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n DESC LIMIT :limit"
 ENTRY = msgspec.json.Decoder(LogEntry)
@@ -70,9 +91,28 @@ class Reader:
         return _one(await self._jobs(f"{JOBS} {where}", kind=kind, key=literal(key)))
 
     async def recent(self, limit: int) -> list[JobRow]:
-        """Terminal jobs, the one that ended last first."""
-        where = f"WHERE finished_at IS NOT NULL AND status IN {TERMINAL}"
+        """Terminal jobs that no other started, the one that ended last first."""
+        where = f"WHERE finished_at IS NOT NULL AND status IN {TERMINAL} AND parent IS NULL"
         return await self._jobs(f"{JOBS} {where} ORDER BY finished_at DESC, id DESC LIMIT :limit", limit=limit)
+
+    async def ended_children(self, limit: int) -> list[JobRow]:
+        """Terminal jobs whose parents are not, the one that ended last first."""
+        where = f"""WHERE finished_at IS NOT NULL AND status IN {TERMINAL}
+            AND parent IN (SELECT id FROM jobs WHERE status NOT IN {TERMINAL})"""  # noqa: S608 - constants only
+        return await self._jobs(f"{JOBS} {where} ORDER BY finished_at DESC, id DESC LIMIT :limit", limit=limit)
+
+    async def kin(self) -> list[tuple[str, str, Status]]:
+        """Parent, id and status of every child in a family that is not done: its parent, or one of them, is not."""
+        return [(parent, job, Status(status)) for parent, job, status in await self._fetch(KIN, {})]
+
+    async def brood(self, parent: str) -> list[tuple[str, Status]]:
+        """Id and status of each child of a job."""
+        rows = await self._fetch("SELECT id, status FROM jobs WHERE parent = :parent", {"parent": parent})
+        return [(job, Status(status)) for job, status in rows]
+
+    async def below(self, job: str) -> list[tuple[str, Status]]:
+        """Id and status of all that a job started, and what that started in turn; children before their parents."""
+        return [(one, Status(status)) for one, status in await self._fetch(BELOW, {"job": job})]
 
     async def jobs(
         self,
@@ -82,6 +122,7 @@ class Reader:
         q: str = "",
         limit: int = 100,
         after: str | None = None,
+        parent: str | None = None,
     ) -> tuple[list[JobRow], str | None]:
         """A page of jobs, newest first. An empty filter lets all through; several values mean any of them.
 
@@ -92,6 +133,7 @@ class Reader:
             q: what title, kind or a tag contains, in whatever case.
             limit: jobs on the page.
             after: the cursor that came with the page before.
+            parent: whose children; empty for jobs without a parent, None for all.
 
         Returns:
             The jobs, and the cursor of the next page (None at the end).
@@ -101,15 +143,10 @@ class Reader:
         """
         created_at, last_id = _position(after)
         found = await self._jobs(
-            PAGE,
-            created_at=created_at,
-            last_id=last_id,
-            status=literal(list(status)),
-            kind=literal(list(kind)),
-            tag=literal(list(tag)),
-            q=folded(q),
-            limit=limit + 1,
-        )
+            ANYBODYS if parent is None else SOMEBODYS if parent else NOBODYS,
+            created_at=created_at, last_id=last_id, status=literal(list(status)), kind=literal(list(kind)),
+            tag=literal(list(tag)), q=folded(q), limit=limit + 1, parent=parent,
+        )  # fmt: skip
         page = found[:limit]
         return page, f"{page[-1].created_at}-{page[-1].id}" if page and len(found) > limit else None
 
@@ -192,7 +229,10 @@ class Reader:
         return Counts(*columns)
 
     async def superfluous(self, before: int, keep: int) -> list[str]:
-        """Ids of terminal jobs that ended before that time or are not among the newest `keep`, oldest first."""
+        """Ids of terminal jobs that ended before that time or are not among the newest `keep`, oldest first.
+
+        A job goes with all that it started, children first, once all of that has ended; its own end counts for them.
+        """
         return [job for [job] in await self._fetch(SUPERFLUOUS, {"before": before, "keep": keep})]
 
 

@@ -18,6 +18,7 @@ class JobRow(Struct, kw_only=True):
     Attributes:
         params: JSON, as given at the start.
         state: JSON, everything else that the core knows of the job.
+        parent: id of the job that started it.
     """
 
     id: str
@@ -32,6 +33,7 @@ class JobRow(Struct, kw_only=True):
     tags: dict[str, str]
     params: bytes
     state: bytes
+    parent: str | None = None
 
 
 class CheckpointRow(Struct, kw_only=True):

@@ -7,15 +7,17 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from hub import auth
-from hub.errors import Conflict, HubError, LaunchError, NotFound, Unavailable
+from hub.errors import BarcastError, Conflict, NotFound, Unavailable
 from hub.held import Held
+from hub.household import Household
 from hub.hub import Hub
-from hub.launch import Handout, KindInfo, Launcher
+from hub.launch import KindInfo, Launcher
 from hub.protocol import StartOrder
-from hub.schedule import Schedule
+from hub.schedule import Schedule, Wish
 from hub.shown import Surroundings
-from hub.state import Change, JobState
+from hub.stack import Stacks
+from hub.starter import Starter
+from hub.state import JobState
 from hub.view import Outcome, Status
 
 LOG = logging.getLogger("barcast")
@@ -32,18 +34,24 @@ class Runner:
     """
 
     def __init__(self, hub: Hub, launcher: Launcher, tasks: asyncio.TaskGroup, *, reachable: bool = True) -> None:
-        self.reachable = reachable
         self.hub = hub
         self.launcher = launcher
-        self.schedule = Schedule(hub.settings.jobs_at_once)
         self.kinds: dict[str, KindInfo] = {info.kind: info for info in launcher.kinds()}
+        concurrency = {kind: info.concurrency for kind, info in self.kinds.items() if info.concurrency is not None}
+        self.schedule = Schedule(hub.settings.jobs_at_once, concurrency, hub.family.waits)
+        self.household = Household(hub, self._spawn, self.fill)
+        self.stacks = Stacks(launcher, hub.clock)
+        self._renewed: set[str] = set()  # children that are queued again once they have ended
         self.stopping = False
-        self._forcing: set[str] = set()
+        self.starter = Starter(hub, launcher, self.kinds, self._wanted, reachable=reachable)
+        self._begun = False  # nothing is started before what it is to find stands where it looks
         self._tasks = tasks
         self._spawned: set[asyncio.Task[None]] = set()
+        self._abandoned = False
         self._ended = asyncio.Event()
         hub.on_end = self._on_end
-        hub.on_force = lambda held: self._spawn(self._force(held))
+        hub.on_force = lambda held, attempt: self._spawn(self.starter.force(held, attempt))
+        hub.on_ready = self._queue
         hub.around = self._around
         hub.slots_free = lambda: self.schedule.slots_free
 
@@ -56,8 +64,9 @@ class Runner:
             the job, queued, and whether this call made it (a known key returns the earlier one).
 
         Raises:
-            NotFound: no such kind.
+            NotFound: no such kind, or no such parent.
             Invalid: a parameter is wrong; names it.
+            Conflict: the parent can have no further child, or the key is that of work from outside.
             Unavailable: nothing can be stored, or the hub is stopping.
         """
         if self.stopping:
@@ -72,6 +81,7 @@ class Runner:
     async def _create(self, order: StartOrder, by: str | None) -> Held:
         info = self.kinds[order.kind]
         prepared = self.launcher.prepare(order.kind, order.params)
+        await self.household.admit(order.parent)
         facts = self.hub.facts(
             kind=order.kind,
             title=order.title or prepared.title,
@@ -82,13 +92,39 @@ class Runner:
             key=order.key,
             grace_s=info.grace_s,
             stall_s=info.stall_s,
+            parent=order.parent,
+            priority=info.priority if order.priority is None else order.priority,
+            retries=info.retries,
+            backoff_s=info.backoff_s,
+            backoff_max_s=info.backoff_max_s,
+            timeout_s=info.timeout_s,
         )
-        held = await self.hub.create(facts, info.phases, JobState())
-        self._queue(held)
+        return await self.hub.create(facts, info.phases, JobState(max_attempts=1 + info.retries))
+
+    async def start_child(self, order: StartOrder) -> Held:
+        """Start a child; what an earlier attempt of the parent started under the same key goes on or is queued again.
+
+        Raises:
+            NotFound, Invalid, Conflict, Unavailable: as :meth:`start`; or the key is that of another parent's child.
+        """
+        held, made = await self.start(order, by=None)
+        if held.job.facts.parent != order.parent:
+            raise Conflict("this key was used for a job that another one started", "key")
+        parent = self.hub.jobs.get(order.parent or "")
+        if not made and parent is not None and parent.job.state.started_at is not None:
+            await self._renew(held, parent.job.state.started_at)
         return held
 
+    async def _renew(self, held: Held, began_at: int) -> None:
+        """Queue a child again that was lost before its parent's attempt began, or is about to be since then."""
+        state = held.job.state
+        if state.status in (Status.FAILED, Status.CANCELLED) and (state.finished_at or 0) <= began_at:
+            await self.retry(held.id, by=None)
+        elif state.status is Status.CANCELLING and state.cancel and state.cancel.requested_at <= began_at:
+            self._renewed.add(held.id)
+
     async def retry(self, job: str, by: str | None) -> Held:
-        """Queue another attempt.
+        """Queue another attempt, or the one that waits for its time.
 
         Raises:
             NotFound, Conflict, Unavailable: nothing was changed.
@@ -97,74 +133,73 @@ class Runner:
         if held.job.facts.startable and held.job.facts.kind not in self.kinds:
             raise Conflict(f"this hub does not serve the kind {held.job.facts.kind!r}")
         self.hub.check_storage()
+        await self.household.gather(held)
+        held = await self.hub.find(job)  # it may have been evicted or deleted meanwhile
         await self.hub.commit(held, held.job.retry(by, self.hub.clock()))
         self.hub.recount = True
-        self._queue(held)
         return held
 
+    async def pause(self, job: str, by: str | None) -> Held:
+        """Let work stand still at its next report; returns once that is stored.
+
+        Raises:
+            NotFound, Conflict, Unavailable: nothing was changed.
+        """
+        held = await self.hub.find(job)
+        self.hub.check_storage()
+        await self.hub.commit(held, held.job.pause(by, self.hub.clock()))
+        return held
+
+    async def resume(self, job: str, by: str | None) -> Held:
+        """Let paused work go on; returns once that is stored.
+
+        Raises:
+            NotFound, Conflict, Unavailable: nothing was changed.
+        """
+        held = await self.hub.find(job)
+        self.hub.check_storage()
+        await self.hub.commit(held, held.job.resume(by, self.hub.clock()))
+        return held
+
+    def begin(self) -> None:
+        """From now on work is started."""
+        self._begun = True
+        self.fill()
+
     def _queue(self, held: Held) -> None:
-        if held.job.state.status is Status.QUEUED:
-            self.schedule.wait(held.id)
+        if held.job.state.status is Status.QUEUED and held.job.state.retry_at is None:
+            self.schedule.wait(held.id, _wish(held))
             self.fill()
 
     def fill(self) -> None:
         """Start what waits while there are slots."""
-        while not self.stopping and (job := self.schedule.next()) is not None:
-            self._spawn(self._launch(self.hub.jobs[job]))
+        while self._begun and not self.stopping and (job := self.schedule.next()) is not None:
+            self._spawn(self.starter.start(self.hub.jobs[job]))
 
-    async def _launch(self, held: Held) -> None:
-        hub, job = self.hub, held.job
-        await hub.commit(held, job.launching(hub.clock()))
-        if job.state.status is not Status.QUEUED or self.stopping:
-            return
-        attempt = job.state.attempt
-        try:
-            if not self.reachable and job.facts.place == "process":
-                raise LaunchError("this hub does not know its own address; give it one: create_app(…, url=…)")
-            process = await self.launcher.launch(self._handout(held))
-        except HubError as error:
-            await hub.commit(held, job.not_started(str(error), hub.clock()))
-            return
-        if process is not None and job.state.attempt == attempt:
-            job.state.process = process
-            await hub.commit(held, Change(durable=True))
-            if job.state.cancel is not None and job.state.status.terminal:  # asked for while it was coming up
-                await self._force(held)
-
-    def _handout(self, held: Held) -> Handout:
-        facts, state = held.job.facts, held.job.state
-        token = auth.worker_token(self.hub.secret, held.id, state.attempt, state.launches)
-        return Handout(
-            job=held.id, attempt=state.attempt, kind=facts.kind, params=facts.params, title=facts.title, token=token
-        )
+    def _wanted(self, held: Held) -> bool:
+        return not self.stopping and held.job.facts.parent not in self.household.leaving
 
     # ── Ending ────────────────────────────────────────────────────────────────
-
-    def exited(self, job: str, attempt: int, how: str) -> None:
-        """A process that had an attempt is gone; if it did not finish that attempt, this is its end."""
-        held = self.hub.jobs.get(job)
-        if held is None or held.job.state.attempt != attempt or job in self._forcing:
-            return
-        self.hub.commit_then(held, held.job.worker_gone(how, self.hub.clock()), None)
-
-    async def _force(self, held: Held) -> None:
-        """End the whole process tree; the attempt is over when nothing of it is left, not when its head is gone."""
-        attempt = held.job.state.attempt
-        self._forcing.add(held.id)
-        try:
-            gone = await self.launcher.stop(held.id, attempt, self.hub.settings.kill_s)
-        finally:
-            self._forcing.discard(held.id)
-        if gone:
-            self.exited(held.id, attempt, "stopped by force")
 
     def _on_end(self, held: Held, outcome: Outcome) -> None:
         self._ended.set()
         self._ended = asyncio.Event()
         self.schedule.drop(held.id)
-        if held.job.state.status is Status.QUEUED:
-            self._queue(held)
+        if held.id in self._renewed and held.job.state.status.terminal:
+            self._renewed.discard(held.id)
+            self._spawn(self._retry_child(held))
+        else:
+            self.household.ended(held)
         self.fill()
+
+    async def _retry_child(self, held: Held) -> None:
+        try:
+            if self.household.wants(held):
+                await self.retry(held.id, by=None)
+                return
+        except BarcastError as error:
+            LOG.info("job %s is not queued again: %s", held.id, error)  # it succeeded, or nothing can be stored
+        self.household.ended(held)
 
     # ── Taking over and stopping ──────────────────────────────────────────────
 
@@ -173,23 +208,24 @@ class Runner:
         hub = self.hub
         for row in await hub.store.recent(hub.settings.feed_terminal_jobs):
             hub.hold(await hub.load(row))
+        await self.household.restore()
         for row in await hub.store.unfinished():
-            held = hub.hold(await hub.load(row))
-            await self._take_over(held)
+            self._take_over(hub.hold(await hub.load(row)))
+        await hub.store.flush()  # one wait for all, of whom there may be thousands
+        self.household.finish_restore()
 
-    async def _take_over(self, held: Held) -> None:
+    def _take_over(self, held: Held) -> None:
         job, state, now = held.job, held.job.state, self.hub.clock()
-        if job.facts.place == "outside":
+        outside = job.facts.place == "outside"
+        if outside or self.starter.adopt(held):
             state.heard_at = None if state.heard_at is None else now  # silence while we were away is not theirs
+            state.lost_at = None if state.lost_at is None else now
+            state.advanced_at = None if state.advanced_at is None else now  # nor did it stand still for all we know
             self.hub.alarm.set(held)
-        elif state.process is not None and self.launcher.adopt(held.id, state.attempt, state.process):
-            state.heard_at = None if state.heard_at is None else now
-            self.schedule.resume(held.id)
-            self.hub.alarm.set(held)
+            if not outside:
+                self.schedule.resume(held.id, _wish(held))
         else:  # it ended with the former hub, or with the machine: no failure of the work
-            await self.hub.commit(held, job.interrupted(now))
-            if state.status is Status.QUEUED:
-                self.schedule.wait(held.id)
+            self.hub.commit_then(held, job.interrupted(now), None)
 
     def started(self) -> list[Held]:
         """Unfinished jobs whose work this hub started."""
@@ -219,10 +255,11 @@ class Runner:
         """Asked a second time: do not wait."""
         async with asyncio.TaskGroup() as tasks:
             for held in self.started():
-                tasks.create_task(self._force(held))
+                tasks.create_task(self.starter.force(held, held.job.state.attempt))
 
     def abandon(self) -> None:
         """Wait for nothing any more: what was handed to the store is stored as it closes."""
+        self._abandoned = True
         for task in self._spawned:
             task.cancel()
 
@@ -230,11 +267,19 @@ class Runner:
         past = self.hub.past.known(held.job.facts.kind)
         return Surroundings(
             viewers=self.hub.rooms.viewers(held.topic),
-            queue_position=self.schedule.positions().get(held.id) if held.job.state.status is Status.QUEUED else None,
+            queue_position=self.schedule.position(held.id) if held.job.state.status is Status.QUEUED else None,
             typical=past.typical if past else None,
         )
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        if self._abandoned:  # what is stored last may want something done: the next hub will see to it
+            work.close()
+            return
         task = self._tasks.create_task(work)
         self._spawned.add(task)
         task.add_done_callback(self._spawned.discard)
+
+
+def _wish(held: Held) -> Wish:
+    facts = held.job.facts
+    return Wish(facts.kind, facts.priority, child=facts.parent is not None)

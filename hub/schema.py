@@ -96,7 +96,12 @@ CREATE TABLE artifacts (
 PRAGMA application_id = {APPLICATION_ID};
 """
 
-MIGRATIONS = (FIRST,)  # a new version of the schema is one more script at the end; never change an old one
+PARENTS = """
+ALTER TABLE jobs ADD COLUMN parent TEXT;
+CREATE INDEX jobs_by_parent ON jobs (parent, created_at, id) WHERE parent IS NOT NULL;
+"""
+
+MIGRATIONS = (FIRST, PARENTS)  # a new version of the schema is one more script at the end; never change an old one
 VERSION = len(MIGRATIONS)
 
 
@@ -147,7 +152,7 @@ TRIMMED = f"json_each(NEW.trims) AS t CROSS JOIN entries AS e ON e.job = {_colum
 THINNED = f"json_each(NEW.thins) AS t CROSS JOIN samples AS s ON s.job = {_column(0, 't.value')}"
 STEPS = f"""
 DELETE FROM jobs WHERE id IN (SELECT {_column(0)} FROM json_each(NEW.deletes));
-{_upsert("jobs", "id", "kind, key, status, created_at, finished_at, search, record, params")}
+{_upsert("jobs", "id", "kind, key, status, created_at, finished_at, search, record, params, parent")}
 {_upsert("states", "job", "state")}
 {_insert("entries", "job, n, at, record", "ON CONFLICT (job, n) DO NOTHING")}
 INSERT INTO trimmed (job, n, at) SELECT e.job, e.n, e.at FROM {TRIMMED} AND e.n = {_column(1, "t.value")} WHERE true

@@ -12,23 +12,13 @@ from typing import Any
 
 from hub import auth
 from hub.app import Barcast
-from hub.errors import BarcastError, HubError
+from hub.errors import BarcastError, BeyondLoopback, HubError
 from hub.protocol import StartOrder
 from hub.server import Server
 
 LOG = logging.getLogger("barcast")
 SWITCH_S = 0.0005  # Python's 5 ms let a busy loop keep the database's thread from its commits for seconds
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class BeyondLoopback(BarcastError):
-    """An address to bind that other machines could reach."""
-
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            f"expected an address of this machine alone, such as 127.0.0.1, ::1 or localhost, got {host!r}: "
-            "whoever reaches the hub may start and cancel jobs, because there are no tokens yet"
-        )
 
 
 def check_address(host: str) -> None:

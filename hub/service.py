@@ -94,16 +94,19 @@ class Service:
             epoch=secrets.token_hex(8),
             secret=secret,
         )
-        launcher = self._make_launcher(self._connect, lambda *exit_: self.runner.exited(*exit_), self.address_file)
+        launcher = self._make_launcher(self._connect, self._exited, self.address_file)
         self.runner = Runner(self.hub, launcher, tasks, reachable=self.url is not None)
         await self._new_day()
         await self.runner.restore()
         if self.url is not None:
             self._announce(self.url)
-        self.runner.fill()
+        self.runner.begin()
+
+    def _exited(self, job: str, attempt: int, how: str) -> None:
+        self.runner.starter.exited(job, attempt, how)
 
     def _connect(self, deliver: Callable[[ToWorker], None]) -> Link:
-        return LocalWorker(self.hub, deliver)
+        return LocalWorker(self.runner, deliver)
 
     def _announce(self, url: str) -> None:
         """Put the address beside the database, whole or not at all."""
@@ -132,6 +135,7 @@ class Service:
     async def _derive(self) -> None:
         """Once a second: derived values, the summary if it changed, and the sweep over viewers."""
         hub, now = self.hub, self.clock.now()
+        self.runner.household.roll_up()
         hub.derive()
         if hub.recount or midnight(now) != hub.tally.day_starts_at:
             hub.recount = False

@@ -54,6 +54,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     stall_gaps: Count = 5
     grace_s: Seconds = 10.0  # from cancel to SIGTERM
     kill_s: Seconds = 5.0  # from SIGTERM to SIGKILL
+    backoff_s: Seconds = 2.0  # before a first retry, doubled for each further one
+    backoff_max_s: Seconds = 300.0  # a service that is down for longer is looked at every five minutes
     jobs_at_once: Count = os.cpu_count() or 1  # one busy core each
     give_up_s: Seconds = 3_600.0  # a lost worker may come back so long; then its attempt is over
     orphan_s: Seconds = 600.0  # a child that finds no hub for so long stops itself

@@ -49,7 +49,8 @@ def view_of(job: Job, around: Surroundings, now: int) -> JobView:
         counters=state.counters, message=state.message, stalled=state.stalled, retry_at=state.retry_at,
         queue_position=around.queue_position, starts_in_s=around.starts_in_s, pause=state.pause, worker=state.worker,
         viewers=around.viewers, cancel=state.cancel, checkpoint=state.checkpoint, result=state.result,
-        error=state.error, artifacts=state.artifacts, started_at=state.started_at, advanced_at=state.advanced_at,
+        error=state.error, artifacts=state.artifacts, children=state.children, parent=facts.parent,
+        priority=facts.priority, timeout_s=facts.timeout_s, started_at=state.started_at, advanced_at=state.advanced_at,
         heard_at=state.heard_at, finished_at=state.finished_at, elapsed_s=job.elapsed_s(now),
     )  # fmt: skip
 

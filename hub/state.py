@@ -13,6 +13,7 @@ from hub.view import (
     AttemptView,
     Cancel,
     CheckpointView,
+    Children,
     ErrorView,
     LogEntry,
     Number,
@@ -43,6 +44,12 @@ class JobFacts(Struct, frozen=True, kw_only=True):
     stall_gaps: int = 5
     lease_s: float = 60.0
     give_up_s: float = 3600.0
+    parent: str | None = None
+    priority: int = 0
+    retries: int = 0
+    backoff_s: float = 2.0
+    backoff_max_s: float = 300.0
+    timeout_s: float | None = None
 
     @property
     def startable(self) -> bool:
@@ -120,11 +127,19 @@ class JobState(Struct, kw_only=True):
     launches: int = 0  # how often an attempt's start was ordered; part of each worker's token
     launched_at: int | None = None
     process: ProcessId | None = None
+    timed_out_at: int | None = None  # when this attempt was told to stop because it took too long
+    timed_out_forced: bool = False  # and did not, so that it is ended by force
+    children: Children | None = None
+    rolled: bool = False  # done, total and fraction are those of its children, because the work tells none itself
 
     @property
     def checkpoint(self) -> CheckpointView | None:
         saved = self.saved
         return CheckpointView(at=saved.at, done=saved.done, fraction=saved.fraction) if saved else None
+
+    def worked_ms(self, now: int) -> int:
+        """Milliseconds that this attempt has worked, without the time queued, paused or lost."""
+        return self.busy_ms + (max(now - self.working_since, 0) if self.working_since is not None else 0)
 
 
 class Attached(Struct, kw_only=True):
@@ -148,8 +163,10 @@ class Change(Struct, kw_only=True):
         attached: a file or link to serve from now on.
         traceback: of the error that ended the attempt.
         ended: how the attempt ended.
+        worked_ms: for how long it had worked when it ended.
         orders: messages for the worker, to be sent once this is stored.
-        force: end the work's process now.
+        force: the attempt whose work is to be ended by force now.
+        ready: a queued attempt need not wait for its time any longer.
     """
 
     visible: bool = False
@@ -161,5 +178,7 @@ class Change(Struct, kw_only=True):
     attached: Attached | None = None
     traceback: str | None = None
     ended: Outcome | None = None
+    worked_ms: int = 0
     orders: list[ToWorker] = field(default_factory=list)
-    force: bool = False
+    force: int | None = None
+    ready: bool = False

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from hub import words
+from hub.listing import CHILD
 from hub.protocol import Gone, Log, Snapshot, Summary, Update
 from hub.view import JobView, LogEntry, Status
 from hub.watch import Lost, Told
@@ -185,7 +186,23 @@ class Bars:
         alive = [job for job in self._jobs.values() if not job.status.terminal]
         ended = [self._jobs[id_] for id_ in reversed(self._ended) if id_ in self._jobs]
         alive.sort(key=lambda job: (job.status is Status.QUEUED, job.created_at, job.id))
-        return alive + [job for job in ended if job.status.terminal][:ENDED_SHOWN]
+        return families(alive) + [job for job in ended if job.status.terminal and job.parent is None][:ENDED_SHOWN]
+
+
+def families(jobs: list[JobView]) -> list[JobView]:
+    """The jobs, each with its children behind it, but for queued ones: a large batch would fill the screen."""
+    known = {job.id for job in jobs}
+    below: dict[str | None, list[JobView]] = {}
+    for job in jobs:
+        parent = job.parent if job.parent in known else None
+        if parent is None or job.status is not Status.QUEUED:
+            below.setdefault(parent, []).append(job)
+    shown: list[JobView] = []
+    waiting = below.get(None, [])[::-1]
+    while waiting:
+        shown.append(waiting.pop())
+        waiting += below.get(shown[-1].id, [])[::-1]
+    return shown
 
 
 def table(jobs: Iterable[JobView]) -> Table:
@@ -196,9 +213,8 @@ def table(jobs: Iterable[JobView]) -> Table:
     rows.add_column(width=5, justify="right")
     rows.add_column(ratio=3, no_wrap=True, overflow="ellipsis")
     for job in jobs:
-        rows.add_row(
-            Text(words.plain(job.title)), bar(job), Text(words.percent(job)), Text(line(job), style=STYLES[job.status])
-        )
+        title = f"{CHILD if job.parent else ''}{words.plain(job.title)}"
+        rows.add_row(Text(title), bar(job), Text(words.percent(job)), Text(line(job), style=STYLES[job.status]))
     return rows
 
 
@@ -216,7 +232,7 @@ def line(job: JobView) -> str:
     if job.status.terminal:
         return words.ending(job)
     parts = [words.standing(job) if job.status is not Status.RUNNING or job.stalled else "", words.left(job)]
-    parts += [words.counts(job.done, job.total, job.unit), words.phase(job)]
+    parts += [words.counts(job.done, job.total, job.unit), words.phase(job), words.started(job)]
     if job.status is Status.RUNNING:
         parts.append(words.rate(job.rate, job.unit))
     parts.append(words.plain(job.message or ""))

@@ -26,6 +26,8 @@ JobId = Annotated[str, Meta(min_length=1, max_length=64)]
 RequestId = Annotated[int, Meta(ge=-SAFE, le=SAFE)] | Annotated[str, Meta(max_length=256)]
 Url = Annotated[str, Meta(pattern=r"^https?://[^\s]+$(?!\n)", max_length=TEXT_LENGTH)]
 Weight = Annotated[float, Meta(ge=0, le=1)]
+Priority = Annotated[int, Meta(ge=-100, le=100)]
+Duration = Annotated[float, Meta(ge=0, le=366 * 86_400)]  # seconds
 Tags = Annotated[dict[Name, Text], Meta(max_length=32)]
 Counters = Annotated[dict[Name, Number], Meta(max_length=100)]
 Level = Literal["info", "warning", "error"]
@@ -57,7 +59,7 @@ Event = Literal[
 
 
 class Status(StrEnum):
-    """Where a job stands. Which follows which is `job.TRANSITIONS`."""
+    """Where a job stands. Which follows which is `transitions.TRANSITIONS`."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -175,6 +177,17 @@ class AttemptView(Struct, kw_only=True):
     error: ErrorView | None
 
 
+class Children(Struct, kw_only=True):
+    """How many jobs a job started, and how they stand; a lost, paused or cancelling one counts as running."""
+
+    total: int
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
 class Moving(Struct, kw_only=True):
     """The part of a job that changes while it runs; an update carries all of it."""
 
@@ -205,6 +218,7 @@ class Moving(Struct, kw_only=True):
     result: Any | UnsetType = UNSET
     error: ErrorView | None
     artifacts: list[ArtifactView]
+    children: Children | None = None
     started_at: int | None
     advanced_at: int | None
     heard_at: int | None
@@ -219,6 +233,9 @@ class JobView(Moving, kw_only=True):
     title: str
     tags: dict[str, str]
     by: str | None
+    parent: str | None = None
+    priority: int = 0
+    timeout_s: float | None = None
     max_attempts: int
     created_at: int
     typical: Typical | None
@@ -275,6 +292,10 @@ class KindView(Struct, kw_only=True):
     doc: str
     params: dict[str, Any]
     cancel_note: str | None = None
+    retries: int = 0
+    timeout_s: float | None = None
+    concurrency: int | None = None
+    priority: int = 0
     typical: Typical | None = None
     stop_p50_s: float | None = None
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from hub.auth import EVERYTHING
 from hub.codec import Encoding, Frame, encode, viewer_codec
-from hub.errors import Conflict, HubError, NotFound, TooMany
+from hub.errors import HubError, NotFound, TooMany
 from hub.held import Held
 from hub.hub import Hub
 from hub.outbox import Outbox
@@ -107,8 +107,9 @@ class Viewer(Session[FromViewer]):
 
     async def _start(self, message: Start) -> None:
         order = StartOrder(
-            kind=message.kind, params=message.params, title=message.title, tags=message.tags, key=message.key
-        )
+            kind=message.kind, params=message.params, title=message.title, tags=message.tags, key=message.key,
+            priority=message.priority, parent=message.parent,
+        )  # fmt: skip
         held, _ = await self._runner.start(order, by=None)
         self.put(Ok(id=message.id, job=self.hub.shown_of(held).view))
 
@@ -118,9 +119,10 @@ class Viewer(Session[FromViewer]):
                 return await self.hub.cancel(message.job, None, message.reason, force=message.force)
             case RetryRequest():
                 return await self._runner.retry(message.job, by=None)
-            case PauseRequest() | ResumeRequest():
-                await self.hub.find(message.job)
-                raise Conflict("this job's worker cannot be paused")
+            case PauseRequest():
+                return await self._runner.pause(message.job, by=None)
+            case ResumeRequest():
+                return await self._runner.resume(message.job, by=None)
         raise AssertionError(message)  # every control message is one of these
 
     async def _subscribe(self, message: Subscribe) -> None:

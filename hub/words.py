@@ -107,9 +107,23 @@ def phase(job: JobView) -> str:
 
 def standing(job: JobView) -> str:
     """The status, with what stands beside it."""
+    if job.status is Status.QUEUED and job.retry_at is not None:
+        return f"waiting to try again, attempt {job.attempt} of {job.max_attempts}"
     if job.status is Status.QUEUED and job.queue_position is not None:
         return f"queued, number {job.queue_position}"
     return f"{job.status}, stalled" if job.stalled and not job.status.terminal else job.status.value
+
+
+def started(job: JobView) -> str:
+    """How many of the jobs that it started have ended, where `counts` does not say so, and how many ended badly."""
+    children = job.children
+    if children is None:
+        return ""
+    ended = children.succeeded + children.failed + children.cancelled
+    counted = job.unit == "jobs" and job.total == children.total
+    said = [] if counted else [counts(ended, children.total, "jobs")]
+    bad = (("failed", children.failed), ("cancelled", children.cancelled))
+    return ", ".join(said + [f"{count:,} {how}" for how, count in bad if count])
 
 
 def progress(job: JobView) -> str:
@@ -120,6 +134,7 @@ def progress(job: JobView) -> str:
         rate(job.rate, job.unit) if job.status is Status.RUNNING else "",
         left(job),
         phase(job),
+        started(job),
     ]
     return ", ".join([standing(job), *filter(None, moving)])
 
@@ -127,6 +142,8 @@ def progress(job: JobView) -> str:
 def ending(job: JobView) -> str:
     """How a job ended, and after how long."""
     how = f"{job.status} after {duration(job.elapsed_s)}"
+    bad = started(job) if job.children and job.children.failed + job.children.cancelled else ""
+    how = f"{how} ({bad})" if bad else how
     if job.error is not None and job.status is not Status.SUCCEEDED:
         return f"{how}: {plain(job.error.type)}: {plain(job.error.message)}"
     return how

@@ -10,27 +10,32 @@ from starlette.types import Receive
 
 from hub.codec import Encoding, Frame, worker_codec
 from hub.errors import HubError, NotFound, PeerError, Revoked
-from hub.hub import Hub
+from hub.held import Held
 from hub.intake import Intake
 from hub.outlet import Outlet, PlainOutlet, hear
-from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, ToWorker
+from hub.protocol import AttemptMessage, Error, FromWorker, Open, RevokedWork, StartChild, ToWorker
 from hub.rate import Allowance
+from hub.runner import Runner
 from hub.session import Session
+from hub.view import Status
+
+ASKS = (Open, StartChild)
 
 
 class Worker(Session[FromWorker]):
     """One worker's socket; several jobs may share it.
 
     Args:
-        hub, encoding, outlet, send: as of :class:`Session`.
+        runner: of the hub that it works for.
+        encoding, outlet, send: as of :class:`Session`.
         token: from its Authorization header.
     """
 
-    def __init__(self, hub: Hub, encoding: Encoding, outlet: Outlet, send: Any, token: str | None) -> None:
-        super().__init__(hub, worker_codec(encoding), encoding, outlet, send)
+    def __init__(self, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any, token: str | None) -> None:
+        super().__init__(runner.hub, worker_codec(encoding), encoding, outlet, send)
         self._token = token
-        self._intake = Intake(hub)
-        settings = hub.settings
+        self._intake = Intake(runner)
+        settings = runner.hub.settings
         self._reports = Allowance(settings.reports_per_s, settings.reports_per_s)
         self._bytes = Allowance(settings.report_bytes_per_s, settings.report_bytes_per_s)
 
@@ -73,7 +78,7 @@ class Worker(Session[FromWorker]):
             return False
         try:
             message = self._codec.decode(data)
-            if isinstance(message, Open) or not (self._reports.may(1, now) and self._bytes.may(len(data), now)):
+            if isinstance(message, ASKS) or not (self._reports.may(1, now) and self._bytes.may(len(data), now)):
                 return False
             self._intake.receive(message, self)
         except (PeerError, HubError):
@@ -93,11 +98,20 @@ class Worker(Session[FromWorker]):
     async def answer(self, message: FromWorker) -> None:
         try:
             if isinstance(message, Open):
-                await self._intake.open(message, self, self._token)
+                await self._tell_children(await self._intake.open(message, self, self._token))
+            elif isinstance(message, StartChild):
+                await self._intake.start(message, self)
             else:
                 self._intake.receive(message, self)
         except Revoked as error:
             self.send(revoked(message, error))
+
+    async def _tell_children(self, held: Held) -> None:
+        """No faster than the worker takes it: there may be many, and each may have a large result."""
+        async for state in self._intake.children(held):
+            self.send(state)
+            while self.outlet.full and not self._closing:
+                await self._drained.wait()
 
     def send(self, message: ToWorker) -> None:
         """Send to the worker; nothing once it is gone."""
@@ -116,31 +130,56 @@ class LocalWorker:
     """The hub's end of work in its own process; implements `launch.Link`.
 
     Args:
-        hub: whose work.
+        runner: of the hub whose work it is.
         deliver: called with each message for the worker.
     """
 
-    def __init__(self, hub: Hub, deliver: Callable[[ToWorker], None]) -> None:
-        self._hub = hub
-        self._intake = Intake(hub)
+    def __init__(self, runner: Runner, deliver: Callable[[ToWorker], None]) -> None:
+        self._hub = runner.hub
+        self._spawn = runner.household.spawn
+        self._intake = Intake(runner)
         self._deliver = deliver
         self._gone = False
 
     def receive(self, message: FromWorker) -> None:
         """Take one message; a refusal is delivered as `error` or `revoked`."""
         try:
-            if isinstance(message, Open):
-                held = self._hub.jobs.get(message.job or "")
-                if held is None:
-                    raise NotFound("no such job", "job")
-                self._intake.attach(held, message, self)
+            if isinstance(message, StartChild):
+                self._spawn(self._start(message))
+            elif isinstance(message, Open):
+                self._open(message)
             else:
                 self._intake.receive(message, self)
-        except Revoked as error:
-            self._deliver(revoked(message, error))
-        except PeerError as error:
-            request = message.id if isinstance(message, Open) else None
-            self._deliver(Error(code=error.code, message=str(error), id=request, field=error.field))
+        except (PeerError, HubError) as error:
+            self._refuse(message, error)
+
+    def _open(self, message: Open) -> None:
+        held = self._hub.jobs.get(message.job or "")
+        if held is None:
+            raise NotFound("no such job", "job")
+        self._intake.attach(held, message, self)
+        if self._hub.family.size(held.id):
+            self._spawn(self._tell_children(held))
+
+    async def _start(self, message: StartChild) -> None:
+        try:
+            await self._intake.start(message, self)
+        except (PeerError, HubError) as error:
+            self._refuse(message, error)
+
+    async def _tell_children(self, held: Held) -> None:
+        try:
+            async for state in self._intake.children(held):
+                self.send(state)
+        except HubError as error:
+            self.send(Error(code=error.code, message=str(error)))
+
+    def _refuse(self, message: FromWorker, error: PeerError | HubError) -> None:
+        if isinstance(error, Revoked):
+            self.send(revoked(message, error))
+            return
+        request = message.id if isinstance(message, ASKS) else None
+        self.send(Error(code=error.code, message=str(error), id=request, field=getattr(error, "field", None)))
 
     def send(self, message: ToWorker) -> None:
         if not self._gone:
@@ -154,6 +193,9 @@ class LocalWorker:
 
 def revoked(message: FromWorker, error: Revoked) -> RevokedWork:
     """What a worker is told when it speaks of an attempt that is over."""
-    request = message.id if isinstance(message, Open) else None
+    request = message.id if isinstance(message, ASKS) else None
     assert isinstance(message, AttemptMessage | Open)
-    return RevokedWork(job=message.job or "", attempt=message.attempt or 1, reason=str(error), id=request)
+    status = None if error.stands is None else Status(error.stands)
+    return RevokedWork(
+        job=message.job or "", attempt=message.attempt or 1, reason=str(error), status=status, id=request
+    )

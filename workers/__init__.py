@@ -12,6 +12,17 @@ from hub.view import Phase
 from workers.job import Job
 from workers.kinds import job
 from workers.outside import track
+from workers.started import Child, ChildCancelled, ChildFailed, ChildrenFailed
 from workers.stopping import Cancelled
 
-__all__ = ["Cancelled", "Job", "Phase", "job", "track"]
+__all__ = [
+    "Cancelled",
+    "Child",
+    "ChildCancelled",
+    "ChildFailed",
+    "ChildrenFailed",
+    "Job",
+    "Phase",
+    "job",
+    "track",
+]

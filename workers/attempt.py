@@ -9,38 +9,32 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from hub.errors import Invalid, TooMany
 from hub.protocol import (
-    CancelAck,
     CancelOrder,
-    CancelReceived,
     Error,
     Finish,
-    FromWorker,
     Open,
     Opened,
     PhaseStart,
-    Report,
     SavedCheckpoint,
-    WorkerBeat,
 )
-from hub.view import Failure, Number, Phase
+from hub.view import Failure, Number, Phase, Status
+from workers import stack
 from workers.backlog import LIMIT, Backlog, Durable
-from workers.figures import Figures
-from workers.introduction import UNKNOWN, Introduction
+from workers.introduction import UNKNOWN
 from workers.meter import Meter
-from workers.stopping import Stop
 from workers.texts import checked, number_or_none, trimmed
+from workers.voice import Voice
 
 logger = logging.getLogger("barcast.worker")
 
-REPORT_INTERVAL_S = 0.1  # until `opened` says otherwise
 BEAT_S = 5.0
 
 
-class Attempt:
+class Attempt(Voice):
     """What one attempt has to say, and what it was told.
 
     Args:
@@ -48,13 +42,17 @@ class Attempt:
         worker: who does the work (`host/pid`).
         limit: how many durable messages may wait for their acknowledgement.
         blocking: whether a full backlog makes the caller wait; False on an event loop, where it is an error.
-        beat_s: seconds of silence after which it says that it is alive.
+        beat_s: seconds of silence after which it says that it is alive; a third of the hub's lease where that is less.
+        independent: whether the work goes on whatever becomes of the hub: one that takes no more of it does not
+            interrupt it, and where too much waits while there is no hub, lines of its story are left out.
 
     Attributes:
         introduction: who it is.
         stop: what is to be raised in the job function.
+        stack: tells where it is; of the thread that made this, unless told otherwise.
         figures: its moving numbers.
         checkpoint: the last one.
+        family: the jobs that it started.
         wake: called when there is something to send.
         opened: set once the hub has accepted it.
         over: set when nothing further will be taken: revoked or given up.
@@ -68,40 +66,15 @@ class Attempt:
         limit: int = LIMIT,
         blocking: bool = True,
         beat_s: float = BEAT_S,
+        independent: bool = False,
     ) -> None:
-        self._changed = threading.Condition()
-        self.introduction = Introduction(opening)
-        self.figures = Figures(Meter(opening.total, opening.unit), worker)
-        self.stop = Stop(self._changed, lambda: self._add(CancelAck(job=UNKNOWN, attempt=1, n=1)))
+        super().__init__(opening, worker=worker, limit=limit, blocking=blocking, beat_s=beat_s, independent=independent)
+        self.stack: Callable[[], str] = partial(stack.of_thread, threading.get_ident())
         self.checkpoint: SavedCheckpoint | None = None
-        self.wake: Callable[[], None] = lambda: None
         self.opened = threading.Event()
-        self.over = threading.Event()
         self._phases: list[Phase] = []
-        self._blocking = blocking
-        self._beat_s = beat_s
-        self._interval_s = REPORT_INTERVAL_S
-        self._backlog = Backlog(limit)
-        self._live = False
-        self._confirm_cancel = False
-        self._given_up = False
-        self._reported_at = float("-inf")
-        self._spoke_at: float | None = None
 
     # ── The job's function ────────────────────────────────────────────────────
-
-    def say(self, message: Durable) -> None:
-        """Keep a durable message, and send it until it is acknowledged.
-
-        Raises:
-            Invalid, TooLarge: the hub would not take it.
-            TooMany: on an event loop, 10,000 wait already.
-        """
-        self.introduction.stamp(message)
-        checked(message)
-        with self._changed:
-            self._wait_for_room()
-            self._add(message)
 
     def begin_phase(self, name: str, total: Number | None, unit: str | None) -> Meter:
         """Start a phase; what it declared stands unless given here. Returns its meter."""
@@ -116,7 +89,7 @@ class Attempt:
         checked(message)
         with self._changed:
             self._wait_for_room()
-            self._add(message)
+            self._keep(message)
             self._phases = [phase for phase in self._phases if phase is not declared]
             self.figures.begin_phase(meter)
         return meter
@@ -147,10 +120,10 @@ class Attempt:
         """The checkpoint just said is the last one."""
         self.checkpoint = SavedCheckpoint(at=0, done=done, fraction=None, data=data)
 
-    def wait_opened(self) -> None:
+    def wait_opened(self, timeout_s: float | None = None) -> None:
         """Wait until the hub has accepted it, or there is a reason not to wait."""
         with self._changed:
-            self._changed.wait_for(lambda: self.opened.is_set() or self.pointless)
+            self._changed.wait_for(lambda: self.opened.is_set() or self.pointless, timeout_s)
 
     def wait_told(self, timeout_s: float | None) -> bool:
         """Wait until all that was said is acknowledged, or nothing more will be; True for acknowledged."""
@@ -158,95 +131,12 @@ class Attempt:
             self._changed.wait_for(lambda: self.told or self._given_up or self.over.is_set(), timeout_s)
             return self.told
 
-    @property
-    def pointless(self) -> bool:
-        """Whether there is a reason for the function not to wait for the hub."""
-        return self.stop.attention or self._given_up or self.over.is_set()
-
-    @property
-    def has_room(self) -> bool:
-        """Whether another durable message may wait."""
-        return not self._backlog.full
-
-    @property
-    def told(self) -> bool:
-        """Whether all that was said is acknowledged."""
-        return not self._backlog
-
-    def _wait_for_room(self) -> None:
-        if not self._backlog.full:
-            return
-        if not self._blocking:
-            raise TooMany(f"{len(self._backlog)} messages wait to be stored: await something between them")
-        self._changed.wait_for(lambda: not self._backlog.full or self.pointless)
-
-    def _add(self, message: Durable) -> None:
-        self.introduction.stamp(message)
-        self._backlog.add(message, self._news())
-        self.wake()
-
-    # ── The sampler ───────────────────────────────────────────────────────────
-
-    def due(self, now: float) -> list[FromWorker]:
-        """What is to be sent at this moment, in order; empty when nothing is, or nobody listens.
-
-        Args:
-            now: seconds on a clock that does not go back.
-        """
-        with self._changed:
-            if not self._live:
-                return []
-            if self._spoke_at is None:
-                self._spoke_at = now
-            messages = self._due(now)
-            self._spoke_at = now if messages else self._spoke_at
-            return messages
-
-    def _due(self, now: float) -> list[FromWorker]:
-        if self.introduction.due:
-            self._live = self.introduction.refusal is None
-            return [self.introduction.take()]
-        if self._confirm_cancel:
-            self._confirm_cancel = False
-            return self._stamped([CancelReceived(job=UNKNOWN, attempt=1)])
-        if self._backlog.unsent:
-            return self._stamped([*self._backlog.take()])
-        if now - self._reported_at >= self._interval_s and (news := self._news()) is not None:
-            self._reported_at = now
-            return self._stamped([news])
-        if self._spoke_at is not None and now - self._spoke_at >= self._beat_s:
-            return self._stamped([WorkerBeat(job=UNKNOWN, attempt=1)])
-        return []
-
-    def _stamped(self, messages: list[FromWorker]) -> list[FromWorker]:
-        for message in messages:
-            self.introduction.stamp(message)
-        return messages
-
-    def wait_s(self, now: float) -> float | None:
-        """Seconds until there may be something to send; None while nobody listens."""
-        with self._changed:
-            if not self._live:
-                return None
-            if self._backlog.unsent or self.introduction.due or self._confirm_cancel:
-                return 0.0
-            return max(self._reported_at + self._interval_s - now, 0.0) or self._interval_s
-
-    def _news(self) -> Report | None:
-        """The numbers that changed since they were last told, or None."""
-        try:
-            fields = self.figures.news()
-        except Invalid as mistake:
-            self.stop.mistaken(mistake)
-            return None
-        return Report(job=UNKNOWN, attempt=1, **fields) if fields else None
-
     # ── The connection ────────────────────────────────────────────────────────
 
     def accept(self, opened: Opened) -> None:
         """The hub took it: all that is not acknowledged is sent again, then the newest numbers."""
         with self._changed:
-            self._interval_s = opened.report_interval_s
+            self._keep_pace(opened.report_interval_s, opened.lease_s)
             last = self.introduction.answered()
             if self._live or not last:  # only the plan was told anew, or another answer is still to come
                 self.acked(opened.acked)
@@ -254,17 +144,28 @@ class Attempt:
             refusal = self.introduction.accepted(opened)
             if not self.opened.is_set():
                 self._resume_from(opened.checkpoint)
-            if opened.cancel is not None:
-                self.cancel(opened.cancel)  # before anybody learns that it is open: the function is not called
-            self._backlog.restart(opened.acked)
-            if refusal is not None:
-                self._leave_out(refusal, opened.acked)
-            self.figures.forget_told()
-            self._backlog.refresh_end(self._news)
-            self._live = True
-            self.opened.set()
-            self._changed.notify_all()
-            self.wake()
+        self._obey(opened)  # before anybody learns that it is open: a cancelled function is not called
+        with self._changed:
+            self._go_live(opened.acked, refusal)
+
+    def _obey(self, opened: Opened) -> None:
+        if opened.cancel is not None:
+            self.cancel(opened.cancel)
+        elif opened.status == Status.PAUSED:
+            self.pause()
+        else:
+            self.resume()
+
+    def _go_live(self, acked: int, refusal: Error | None) -> None:
+        self._backlog.restart(acked)
+        if refusal is not None:
+            self._leave_out(refusal, acked)
+        self.figures.forget_told()
+        self._backlog.refresh_end(self._news)
+        self._live = True
+        self.opened.set()
+        self._changed.notify_all()
+        self.wake()
 
     def _resume_from(self, checkpoint: SavedCheckpoint | None) -> None:
         self.checkpoint = checkpoint
@@ -308,6 +209,8 @@ class Attempt:
         with self._changed:
             self._live = False
             self.introduction.lost()
+            self.family.lost()
+            self._changed.notify_all()
 
     def acked(self, n: int) -> None:
         """Everything up to `n` is stored."""
@@ -317,18 +220,42 @@ class Attempt:
 
     def cancel(self, order: CancelOrder) -> None:
         """Stop at the next report. That the request has come is confirmed at once, whatever the function is doing."""
+        self.stop.cancel(order)
         with self._changed:
-            self.stop.cancel(order)
             self._confirm_cancel = True
             self.wake()
 
-    def revoke(self, why: str) -> None:
-        """The attempt is over and nothing further is taken."""
+    def pause(self) -> None:
+        """Wait at the next report."""
+        self.stop.pause()
+
+    def resume(self) -> None:
+        """Go on."""
+        self.stop.resume()
+
+    def revoke(self, why: str, *, cancelled: bool = False) -> None:
+        """The attempt is over and nothing further is taken; `cancelled` while nobody could be told, it stops, too."""
+        if self._independent and cancelled:
+            self.stop.cancel(CancelOrder(reason=why, by=None, grace_s=0.0))
+        elif self._independent:
+            self.stop.resume()  # nobody is there to do so later
+        else:
+            self.stop.interrupt(why)
         with self._changed:
             self._live = False
             self.over.set()
-            self.stop.interrupt(why)
             self._changed.notify_all()
+
+    def fall_silent(self) -> None:
+        """In a process forked from its own: nothing is said here, and no lock is waited for that was held there."""
+        self._changed = threading.Condition()
+        self.stop.renew(self._changed)
+        self.wake = lambda: None
+        self._backlog = Backlog(0)
+        self._live = False
+        self.opened, self.over = threading.Event(), threading.Event()
+        self.over.set()
+        self.family = self._new_family()
 
     def unacknowledged(self) -> list[Durable]:
         """What the hub has not stored, in order."""

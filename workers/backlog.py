@@ -27,6 +27,9 @@ class Backlog:
 
     Args:
         limit: how many may wait.
+
+    Attributes:
+        left_out: how many lines of the story gave way.
     """
 
     def __init__(self, limit: int = LIMIT) -> None:
@@ -34,6 +37,7 @@ class Backlog:
         self._kept: deque[Kept] = deque()
         self._unsent = 0  # how many at the end of the deque have not been sent on this connection
         self._last = 0
+        self.left_out = 0
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -41,6 +45,10 @@ class Backlog:
     @property
     def full(self) -> bool:
         return len(self._kept) >= self._limit
+
+    @property
+    def half_full(self) -> bool:
+        return len(self._kept) >= self._limit / 2
 
     @property
     def unsent(self) -> int:
@@ -54,6 +62,24 @@ class Backlog:
         self._kept.append(Kept(message, before))
         self._unsent += 1
         return self._last
+
+    def make_room(self, message: Durable) -> bool:
+        """Where it is full, let the oldest lines of the story give way, a tenth at once.
+
+        Only what was never sent gives way, so that no number is used for two messages. Returns whether `message`
+        may come.
+        """
+        if not self.full:
+            return True
+        first = self._kept[0].message.n - 1 if self._kept else 0
+        spare = [kept for kept in self._kept if not kept.sent and isinstance(kept.message, Entry)]
+        gone = {id(kept) for kept in spare[: max(self._limit // 10, 1)]}
+        self._kept = deque(kept for kept in self._kept if id(kept) not in gone)
+        self._unsent -= len(gone)
+        self._renumber(first)
+        may_come = bool(gone) or isinstance(message, Finish | CancelAck)
+        self.left_out += len(gone) + (not may_come)
+        return may_come
 
     def keep(self, messages: Iterable[Durable]) -> None:
         """Take over messages that have their numbers already."""

@@ -10,7 +10,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 from pathlib import Path
 from types import FrameType
 
@@ -18,7 +17,7 @@ import msgspec
 
 from hub.errors import BarcastError
 from hub.protocol import Finish, Open
-from workers import ending, output, spool
+from workers import dump, ending, spool
 from workers.address import from_file
 from workers.attempt import Attempt
 from workers.connection import Connection
@@ -26,13 +25,14 @@ from workers.introduction import UNKNOWN
 from workers.job import Job
 from workers.kinds import Kind, Kinds
 from workers.order import WorkOrder
+from workers.records import Records
 from workers.reporter import Reporter
+from workers.tail import Tail
 
 SPOOLED = os.EX_TEMPFAIL
 # While one of these runs, an exception out of nowhere would break it; the next report raises it instead.
-OURS = frozenset(
-    f"workers.{name}" for name in ("attempt", "backlog", "figures", "introduction", "job", "phase", "stopping", "texts")
-)
+MODULES = "advance attempt backlog family figures introduction job phase records started stopping tail texts voice"
+OURS = frozenset(f"workers.{name}" for name in MODULES.split())
 
 
 class NoHub(BarcastError):
@@ -59,18 +59,18 @@ class Child:
         self._pid = os.getpid()
         self._running = False
         self._terminated = self._orphaned = False
-        self._left = threading.Event()
+        self._tail = Tail(self.attempt, os.dup(sys.stderr.fileno()))  # whatever becomes of the other one
 
     def run(self) -> int:
         """Do the work and deliver its end. Returns the exit status."""
         signal.signal(signal.SIGTERM, self._on_terminate)
-        threading.Thread(target=self._bound_output, name="barcast-output", daemon=True).start()
         self._connection.start()
         self._reporter.start()
-        try:
-            return self._leave(self._work())
-        finally:
-            self._left.set()
+        self._tail.start()
+        with dump.findable(spool.place(self._address_file, self.order.job, self.order.attempt, "stack")):
+            finish = self._work()
+            self._tail.close()
+            return self._leave(finish)
 
     def _work(self) -> Finish | None:
         try:
@@ -81,11 +81,14 @@ class Child:
         self.attempt.expect_phases(kind.info.phases)
         self.attempt.wait_opened()
         job = Job(self.attempt, self.order.title)
+        records = Records(self.attempt, self._tail)
+        records.install()
         self._running = True
         try:
-            return ending.run(self.attempt, lambda: kind.function(job, **values))
+            return ending.run(self.attempt, lambda: kind.function(job, **values), kind.no_retry)
         finally:
             self._running = False
+            records.remove()
 
     def _kind(self) -> Kind:
         sys.path.extend(folder for folder in self.order.path if folder not in sys.path)
@@ -113,10 +116,6 @@ class Child:
     def _spool(self) -> None:
         path = spool.place(self._address_file, self.order.job, self.order.attempt, "spool")
         spool.write(path, self.order.token, self.attempt.unacknowledged())
-
-    def _bound_output(self) -> None:
-        while not self._left.wait(self.order.beat_s):
-            output.bound(sys.stderr.fileno())
 
     # ── Told to stop by something else than a message ─────────────────────────
 
@@ -169,7 +168,4 @@ def _leave_pipe() -> None:
 
 
 if __name__ == "__main__":
-    status = main()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    sys.exit(status)
+    sys.exit(main())

@@ -17,6 +17,8 @@ class Figures:
         worker: who does the work (`host/pid`), told once on every connection.
     """
 
+    __slots__ = ("_told", "_worker", "counters", "message", "meter")  # the hot call looks here
+
     def __init__(self, meter: Meter, worker: str | None) -> None:
         self.meter = meter
         self.counters: dict[str, Number] = {}

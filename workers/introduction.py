@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from hub.protocol import Error, Open, Opened
-from hub.view import Phase
+from hub.view import Phase, Status
 
 UNKNOWN = "unknown"  # stands in for the id of a job that the hub has not named yet; nothing is sent before it has
 NOT_FINAL = frozenset({"out_of_order", "unavailable", "internal"})  # not that message's fault: send it again
@@ -23,6 +23,7 @@ class Introduction:
     Attributes:
         job: the job's id, None until the hub has named it.
         attempt: 1, 2, 3 …, likewise.
+        status: where the job stood when the hub last accepted it; None before that.
         due: whether it is to be said again: the plan changed, or something was refused.
         refusal: what was refused; the answer to the next `open` tells which message it was.
     """
@@ -30,6 +31,7 @@ class Introduction:
     def __init__(self, opening: Open) -> None:
         self.opening = opening
         self.job, self.attempt = opening.job, opening.attempt
+        self.status: Status | None = None
         self.due = False
         self.refusal: Error | None = None
         self._unanswered = 0
@@ -71,7 +73,7 @@ class Introduction:
 
     def accepted(self, opened: Opened) -> Error | None:
         """The hub knows who this is. Returns what was refused before, where that was final."""
-        self.job, self.attempt = opened.job, opened.attempt
+        self.job, self.attempt, self.status = opened.job, opened.attempt, opened.status
         refusal, self.refusal = self.refusal, None
         return None if refusal is None or refusal.code in NOT_FINAL else refusal
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from hub.errors import Invalid
 from hub.protocol import Artifact, Checkpoint, Entry
 from hub.view import Level, Number, Phase
+from workers.advance import Advance, advancing
 from workers.attempt import Attempt
 from workers.introduction import UNKNOWN
 from workers.phase import RunningPhase
+from workers.started import Child
 from workers.stopping import Cancelled, Interrupted
 from workers.texts import checked_number, number_or_none, plain_data, trimmed
 from workers.tracking import tracked
+
+if TYPE_CHECKING:
+    from workers.block import OpenJob
 
 __all__ = ["Cancelled", "Interrupted", "Job", "declared"]
 
@@ -51,13 +56,42 @@ class Job:
     Args:
         attempt: what it speaks for.
         title: what it is called on the page.
+
+    Attributes:
+        advance: call it with `n` (1) to add to what is done, in the current phase where there is one.
     """
 
     def __init__(self, attempt: Attempt, title: str) -> None:
         self._attempt = attempt
         self._stop = attempt.stop
         self._figures = attempt.figures
+        self.advance: Advance = advancing(attempt.figures, attempt.stop)
         self.title = title
+
+    @classmethod
+    def open(
+        cls,
+        kind: str | None = None,
+        *,
+        title: str | None = None,
+        total: Number | None = None,
+        unit: str | None = None,
+        phases: Sequence[str | Phase] = (),
+        params: Mapping[str, Any] | None = None,
+        tags: Mapping[str, str] | None = None,
+        key: str | None = None,
+        parent: str | None = None,
+        max_attempts: int | None = None,
+    ) -> OpenJob:
+        """A job of any script's own: `with Job.open("nightly") as job:`, or `async with`. Arguments of `opening`."""
+        from workers.block import OpenJob  # that builds on this module
+        from workers.outside import opening
+
+        introduced = opening(
+            kind, title=title, total=total, unit=unit, phases=phases, params=params, tags=tags, key=key, parent=parent,
+            max_attempts=max_attempts,
+        )  # fmt: skip
+        return OpenJob(introduced)
 
     @property
     def id(self) -> str:
@@ -97,16 +131,6 @@ class Job:
         self._stop.attend()
         name = trimmed(name, NAME_LENGTH)
         return RunningPhase(self._stop, self._attempt.begin_phase(name, total, unit), name)
-
-    def advance(self, n: Number = 1) -> None:
-        """Add `n` to what is done, in the current phase where there is one. Costs an addition.
-
-        Raises:
-            Cancelled: once, after a cancel.
-        """
-        self._figures.meter.plain += n
-        if self._stop.attention:
-            self._stop.attend()
 
     def track(self, iterable: Iterable[T], total: Number | None = None, unit: str | None = None) -> Iterator[T]:
         """Iterate, counting what is handed out. None of our Python runs per item.
@@ -215,12 +239,77 @@ class Job:
     def _fields(self) -> dict[str, Any]:
         return {"job": self.id, "attempt": self.attempt, "n": 1}
 
-    # ── Cancel ────────────────────────────────────────────────────────────────
+    # ── Other jobs ────────────────────────────────────────────────────────────
+
+    def start(
+        self,
+        kind: str,
+        /,
+        *,
+        params: Mapping[str, Any] | None = None,
+        title: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        key: str | None = None,
+        priority: int | None = None,
+        **more_params: Any,
+    ) -> Child:
+        """Start another job of this hub, as a child of this one: `job.start("resize", path=path)`.
+
+        It is shown below this one, cancelled with it, and counts into how far this one is where this one reports
+        no numbers of its own. A function that returns waits for its children first; it fails where one of them
+        did and nobody waited for that one. A further attempt of this job finds what an earlier one started.
+
+        Args:
+            kind: a registered kind.
+            params: its parameters, where a name among them is one of these arguments; otherwise give them by name.
+            title: None for the kind's own.
+            tags: names and values, as of any job.
+            key: under which a further attempt finds it again; None for one made of kind and parameters.
+            priority: None for the kind's.
+
+        Raises:
+            Invalid, NotFound, Conflict: the hub does not start that; an `async` function hears so when it awaits it.
+            Cancelled: once, after a cancel.
+        """
+        given = {**(params or {}), **more_params}
+        return self._attempt.family.start(kind, given, title=title, tags=tags, key=key, priority=priority)
+
+    def wait(self) -> list[Any]:
+        """Wait for all jobs that were started here.
+
+        Returns:
+            their results, in the order of the starts; None for one whose failure was raised before.
+
+        Raises:
+            ChildrenFailed: once all have ended, where some did not succeed.
+            Cancelled: once, after a cancel.
+            Conflict: in an `async` function; `await job.wait_async()` there.
+        """
+        return self._attempt.family.wait()
+
+    async def wait_async(self) -> list[Any]:
+        """As `wait`, for an `async` function."""
+        return await self._attempt.family.wait_async()
+
+    # ── Cancel and pause ──────────────────────────────────────────────────────
 
     @property
     def cancelled(self) -> bool:
         """Whether the work was asked to stop. Never raises."""
-        return self._stop.cancel_order is not None or self._stop.interruption is not None
+        return self._stop.stopping
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody paused it. A report waits then; where none is near, a function may look here itself."""
+        return self._stop.paused
+
+    async def resumed(self) -> None:
+        """Wait while paused, in an `async` function, where a report cannot wait.
+
+        Raises:
+            Cancelled: once, after a cancel.
+        """
+        await self._stop.resumed()
 
     def raise_if_cancelled(self) -> None:
         """Raise :class:`Cancelled` if the work was asked to stop and it has not been raised yet."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import msgspec
 
 from hub.errors import BarcastError, Invalid, NotFound
 from hub.launch import KindInfo, Prepared, RunsIn
-from hub.view import Phase
+from hub.view import SAFE, Phase
 from workers.job import declared
 from workers.modules import load
 from workers.parameters import BadSignature, Parameters
@@ -21,6 +22,8 @@ from workers.title import TitleTemplate
 F = TypeVar("F", bound=Callable[..., Any])
 KIND = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")  # hub.view.Kind
 MARK = "__barcast_kind__"
+MOST_RETRIES = 1_000
+PRIORITIES = (-100, 100)  # hub.view.Priority
 
 
 class DuplicateKind(BarcastError):
@@ -32,17 +35,25 @@ class Kind:
 
     Args:
         function: the job function.
-        info: what the hub is told; its `params` are made here.
+        info: what the hub is told.
+        no_retry: errors after which no further attempt follows by itself.
 
     Raises:
         BadSignature: see :class:`workers.parameters.Parameters`.
         Invalid: the name, the title or a phase is not as it must be.
     """
 
-    def __init__(self, function: Callable[..., Any], parameters: Parameters, info: KindInfo) -> None:
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        parameters: Parameters,
+        info: KindInfo,
+        no_retry: tuple[type[BaseException], ...] = (),
+    ) -> None:
         self.function = function
         self.parameters = parameters
         self.info = info
+        self.no_retry = no_retry
         self.title = TitleTemplate(info.title, parameters.names)
 
     def prepare(self, given: Mapping[str, Any]) -> Prepared:
@@ -56,52 +67,50 @@ class Kind:
 
 
 def job(
-    kind: str,
-    *,
-    title: str | None = None,
-    retries: int = 0,
-    phases: Sequence[str | Phase] = (),
-    runs_in: Literal["process", "thread"] | None = None,
-    cancel_note: str | None = None,
-    stall_s: float | None = None,
-    grace_s: float | None = None,
-) -> Callable[[F], F]:
+    kind: str, *, title: str | None = None, phases: Sequence[str | Phase] = (),
+    runs_in: Literal["process", "thread"] | None = None, cancel_note: str | None = None,
+    retries: int = 0, backoff_s: float | None = None, backoff_max_s: float | None = None,
+    no_retry: Sequence[type[BaseException]] = (), timeout_s: float | None = None,
+    concurrency: int | None = None, priority: int = 0, stall_s: float | None = None, grace_s: float | None = None,
+) -> Callable[[F], F]:  # fmt: skip
     """Register a function as a kind of job. The function itself stays what it is.
 
     Args:
         kind: name under which its runs are grouped.
         title: template such as `Import {path.name}`; None for the kind's name.
-        retries: how many attempts may follow a failed first one by themselves; kept, nothing retries yet.
         phases: names, or `hub.view.Phase`, in order.
         runs_in: `process` (the default) or `thread`; an `async` function runs on the hub's event loop.
         cancel_note: what a cancel does, for people.
+        retries: how many attempts may follow a failed first one by themselves, at most 1,000.
+        backoff_s: seconds before the second attempt, doubled for each further one; None for the hub's setting.
+        backoff_max_s: the most that becomes of it (of which up to a half is left out); None for the hub's setting.
+        no_retry: errors, and their subclasses, after which no further attempt follows by itself.
+        timeout_s: seconds that one attempt may work, pauses not counted; then it is stopped, and has failed.
+        concurrency: how many jobs of this kind may run at once; None for no limit but the hub's.
+        priority: -100 to 100, where a start names none; a higher one starts first.
         stall_s: seconds without advance that count as stalled.
-        grace_s: seconds from a cancel to SIGTERM.
+        grace_s: seconds from a cancel to force: SIGTERM, or for an `async` function the end of its task.
 
     Raises:
         BadSignature: the function has no `job` first, or parameters that cannot be named.
         Invalid: one of the arguments is not as above.
     """
-
     info = KindInfo(
-        kind=_checked_name(kind),
-        title=title or kind,
-        doc="",
-        params={},
-        cancel_note=cancel_note,
-        phases=declared(phases),
-        retries=_checked_retries(retries),
-        grace_s=_checked_seconds(grace_s, "grace_s"),
-        stall_s=_checked_seconds(stall_s, "stall_s"),
-    )
-    return lambda function: _registered(function, info, runs_in)
+        kind=_checked_name(kind), title=title or kind, doc="", params={}, cancel_note=cancel_note,
+        phases=declared(phases), retries=_whole(retries, "retries", 0, MOST_RETRIES),
+        timeout_s=_positive(timeout_s, "timeout_s"), priority=_whole(priority, "priority", *PRIORITIES),
+        concurrency=None if concurrency is None else _whole(concurrency, "concurrency", 1, SAFE),
+        backoff_s=_seconds(backoff_s, "backoff_s"), backoff_max_s=_seconds(backoff_max_s, "backoff_max_s"),
+        grace_s=_seconds(grace_s, "grace_s"), stall_s=_seconds(stall_s, "stall_s"),
+    )  # fmt: skip
+    return partial(_registered, info=info, runs_in=runs_in, no_retry=_errors(no_retry))
 
 
-def _registered(function: F, info: KindInfo, runs_in: RunsIn | None) -> F:
+def _registered(function: F, info: KindInfo, runs_in: RunsIn | None, no_retry: tuple[type[BaseException], ...]) -> F:
     parameters = Parameters(function)
     doc, where = _first_paragraph(function), _where(function, runs_in)
     info = msgspec.structs.replace(info, doc=doc, params=parameters.schema, runs_in=where)
-    setattr(function, MARK, Kind(function, parameters, info))
+    setattr(function, MARK, Kind(function, parameters, info, no_retry))
     return function
 
 
@@ -177,14 +186,30 @@ def _checked_name(kind: str) -> str:
     return kind
 
 
-def _checked_retries(retries: int) -> int:
-    if not isinstance(retries, int) or not 0 <= retries <= 1000:
-        raise Invalid(f"expected 0 to 1000, got {retries!r}", "retries")
-    return retries
+def _whole(number: int, field: str, least: int, most: int) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+        raise Invalid(f"expected {least} to {most}, got {number!r}", field)
+    return number
 
 
-def _checked_seconds(seconds: float | None, field: str) -> float | None:
+def _seconds(seconds: float | None, field: str) -> float | None:
     return None if seconds is None else float(checked_number(seconds, field))
+
+
+def _positive(seconds: float | None, field: str) -> float | None:
+    if seconds == 0:
+        raise Invalid("expected more than 0 s, got 0", field)
+    return _seconds(seconds, field)
+
+
+def _errors(classes: Sequence[type[BaseException]]) -> tuple[type[BaseException], ...]:
+    if not isinstance(classes, Sequence) or not all(map(_is_error, classes)):
+        raise Invalid(f"expected a list of classes of errors, got {classes!r}", "no_retry")
+    return tuple(classes)
+
+
+def _is_error(one: object) -> bool:
+    return isinstance(one, type) and issubclass(one, BaseException)
 
 
 def _where(function: Callable[..., Any], runs_in: RunsIn | None) -> RunsIn:

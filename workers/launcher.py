@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from hub.launch import Connect, Exited, Handout, KindInfo, Launcher, Prepared, ProcessId
 from hub.protocol import Open
-from workers import output, process, spool
+from workers import dump, output, process, spool
 from workers.address import from_file
 from workers.attempt import BEAT_S, Attempt
 from workers.connection import Connection
@@ -63,6 +63,7 @@ class LocalLauncher:
         self._local = LocalWork(connect, beat_s)
         self._watched: dict[Key, Watched] = {}
         self._deliveries: set[asyncio.Task[None]] = set()
+        self._asking = asyncio.Lock()
 
     def kinds(self) -> list[KindInfo]:
         """Every registered kind, by name."""
@@ -103,6 +104,7 @@ class LocalLauncher:
         left = spool.read(self._spool(key))
         if left is None:
             self._output(key).unlink(missing_ok=True)
+            self._stack(key).unlink(missing_ok=True)
             return False
         self._speak_for(key, left)
         return True
@@ -125,6 +127,14 @@ class LocalLauncher:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(watched.watch.gone.wait(), NOTICE_S)
         return gone
+
+    async def stack(self, job: str, attempt: int) -> str | None:
+        """Where a process is, told by the system rather than by the worker, which does not answer; None if untold."""
+        watched = self._watched.get((job, attempt))
+        if watched is None or not process.is_alive(watched.identity, mark(job, attempt)):
+            return None
+        async with self._asking:  # of one file at a time
+            return await asyncio.to_thread(dump.ask, watched.identity.pid, self._stack((job, attempt)))
 
     async def close(self) -> None:
         """Forget all that is watched, without stopping it; work in the hub's own process is told to stop first."""
@@ -162,6 +172,7 @@ class LocalLauncher:
         path = self._output(key)
         how = process.describe(status, output.last_line(path) if status != 0 else "")
         path.unlink(missing_ok=True)
+        self._stack(key).unlink(missing_ok=True)
         left = spool.read(self._spool(key))
         if left is None:
             self._exited(*key, how)
@@ -170,6 +181,9 @@ class LocalLauncher:
 
     def _output(self, key: Key) -> Path:
         return spool.place(self._address_file, *key, "output")
+
+    def _stack(self, key: Key) -> Path:
+        return spool.place(self._address_file, *key, "stack")
 
     def _spool(self, key: Key) -> Path:
         return spool.place(self._address_file, *key, "spool")

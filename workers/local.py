@@ -14,11 +14,12 @@ import os
 import socket
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from hub.launch import Connect, Handout, Link
 from hub.protocol import Finish, FromWorker, Open, ToWorker
-from workers import ending
+from workers import ending, stack
 from workers.attempt import BEAT_S, Attempt
 from workers.job import Job
 from workers.kinds import Kind
@@ -64,13 +65,12 @@ class LocalWork:
             beat_s=self._beat_s,
         )
         attempt.expect_phases(kind.info.phases)
-        self._roster.add(attempt)
         key = (handout.job, handout.attempt)
-        task = loop.create_task(self._run(key, attempt, Job(attempt, handout.title), kind, handout.params))
-        self._running[key] = attempt, task
         if in_thread:
             self._in_threads.add(key)
-        self.send(attempt.introduction.take())
+        former = [task for (job, _), (_, task) in self._running.items() if job == handout.job]
+        task = loop.create_task(self._run(key, attempt, Job(attempt, handout.title), kind, handout.params, former))
+        self._running[key] = attempt, task
 
     def send(self, message: FromWorker) -> bool:
         """Hand one message to the hub, from any thread; the hub takes it in its loop's next turn."""
@@ -137,12 +137,25 @@ class LocalWork:
 
     # ── One attempt ───────────────────────────────────────────────────────────
 
-    async def _run(self, key: Key, attempt: Attempt, job: Job, kind: Kind, params: dict[str, Any]) -> None:
+    async def _run(
+        self,
+        key: Key,
+        attempt: Attempt,
+        job: Job,
+        kind: Kind,
+        params: dict[str, Any],
+        former: list[asyncio.Task[None]],
+    ) -> None:
+        """Do the work, once nothing of the attempts before it is left."""
         try:
-            values = kind.parameters.check(params)
+            if former:
+                await asyncio.wait(former)
+            self._roster.add(attempt)
+            self.send(attempt.introduction.take())
             await self._until(lambda: attempt.opened.is_set() or attempt.pointless)
+            attempt.stack = partial(stack.of_task, self._running[key][1])
             run = self._in_thread if key in self._in_threads else ending.run_async
-            finish = await run(attempt, lambda: kind.function(job, **values))
+            finish = await run(attempt, lambda: kind.function(job, **kind.parameters.check(params)), kind.no_retry)
             await self._tell(attempt, finish)
         except Exception:
             logger.exception("attempt %s of job %s could not be run", key[1], key[0])
@@ -159,13 +172,14 @@ class LocalWork:
         attempt.say(finish)
         await self._until(lambda: attempt.told or attempt.over.is_set())
 
-    async def _in_thread(self, attempt: Attempt, call: Callable[[], Any]) -> Finish | None:
+    async def _in_thread(self, attempt: Attempt, call: Callable[[], Any], no_retry: ending.NoRetry) -> Finish | None:
         """Run in a thread of its own, which does not keep the hub's process alive."""
         loop = asyncio.get_running_loop()
         ended: asyncio.Future[Finish | None] = loop.create_future()
 
         def work() -> None:
-            finish = ending.run(attempt, call)
+            attempt.stack = partial(stack.of_thread_alone, threading.get_ident())
+            finish = ending.run(attempt, call, no_retry)
             with contextlib.suppress(RuntimeError):  # the loop is closed: the hub did not wait for this one
                 loop.call_soon_threadsafe(_settle, ended, finish)
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import repeat
-from operator import length_hint
+from typing import Protocol
 
 from hub.view import Number
 
-ENDLESS = 2**62  # more items than any loop has
 
+class Counted(Protocol):
+    """A loop that knows how far it is."""
 
-def fresh_counter() -> repeat[bool]:
-    """A counter that nothing has passed yet."""
-    return repeat(True, ENDLESS)
-
-
-def handed_out(counter: repeat[bool]) -> int:
-    """How many items have passed a counter; safe to ask while another thread iterates."""
-    return ENDLESS - length_hint(counter)
+    def handed_out(self) -> int:
+        """How many items have been handed out; safe to ask while another thread iterates."""
+        ...
 
 
 class Meter:
@@ -41,7 +36,7 @@ class Meter:
         self._total = total
         self._given = total is not None
         # One tuple, replaced as a whole: whoever reads it from another thread counts nothing twice.
-        self._tracked: tuple[int, repeat[bool] | None] = (0, None)
+        self._tracked: tuple[int, Counted | None] = (0, None)
 
     @property
     def total(self) -> Number | None:
@@ -55,25 +50,25 @@ class Meter:
     @property
     def done(self) -> Number:
         """What was advanced and handed out so far."""
-        ended, counter = self._tracked
-        return self.plain + ended + (handed_out(counter) if counter is not None else 0)
+        ended, running = self._tracked
+        return self.plain + ended + (running.handed_out() if running is not None else 0)
 
     @done.setter
     def done(self, done: Number) -> None:
         self.plain = done - (self.done - self.plain)
 
-    def begin(self, counter: repeat[bool], expected: Number | None, unit: str | None) -> None:
-        """Count what passes `counter`, unless another loop around this one is being counted already."""
+    def begin(self, loop: Counted, expected: Number | None, unit: str | None) -> None:
+        """Count what `loop` hands out, unless another loop around it is being counted already."""
         ended, running = self._tracked
         if running is not None:
             return
         if expected is not None and not self._given:
             self._total = self.done + expected
         self.unit = self.unit if unit is None else unit
-        self._tracked = (ended, counter)
+        self._tracked = (ended, loop)
 
-    def end(self, counter: repeat[bool]) -> None:
-        """The loop over `counter` is over; what it handed out stays counted."""
+    def end(self, loop: Counted) -> None:
+        """That loop is over; what it handed out stays counted."""
         ended, running = self._tracked
-        if running is counter:
-            self._tracked = (ended + handed_out(counter), None)
+        if running is loop:
+            self._tracked = (ended + loop.handed_out(), None)

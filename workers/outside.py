@@ -1,31 +1,79 @@
-"""`track()` for scripts that the hub did not start: reports where there is a hub, goes on where there is none."""
+"""Work that the hub did not start: reports where there is a hub, goes on where there is none."""
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
-import socket
 import sys
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from itertools import chain
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from hub.protocol import Finish, Open
-from hub.view import Number
-from workers.address import Address, from_environment
-from workers.attempt import Attempt
-from workers.connection import Connection
-from workers.introduction import UNKNOWN
-from workers.reporter import Reporter
-from workers.texts import number_or_none, trimmed
-from workers.tracking import tracked
+from hub.protocol import Open
+from hub.view import Number, Phase
+from workers import left, outcome
+from workers.job import declared
+from workers.session import Session
+from workers.texts import checked, number_or_none, plain_data, trimmed
+from workers.tracking import blocks
+
+__all__ = ["Session", "kind_name", "opening", "track"]
 
 T = TypeVar("T")
-DELIVER_S = 10.0  # for the end, where a hub was there
-REACH_S = 1.0  # for a first connection that is still being made when the loop is over already
 NAME_LENGTH = 256
+NAMELESS = {"-c": "script", "-m": "script", "ipykernel_launcher": "notebook"}
+
+
+def opening(
+    kind: str | None,
+    *,
+    title: str | None = None,
+    total: Number | None = None,
+    unit: str | None = None,
+    phases: Sequence[str | Phase] = (),
+    params: Mapping[str, Any] | None = None,
+    tags: Mapping[str, str] | None = None,
+    key: str | None = None,
+    parent: str | None = None,
+    max_attempts: int | None = None,
+) -> Open:
+    """How a piece of work is introduced to the hub.
+
+    Args:
+        kind: name under which such runs are grouped; made to fit. None for the script's name.
+        title: what the job is called; None for the kind.
+        total: work of it; None while unknown.
+        unit: what is counted.
+        phases: names, or `hub.view.Phase` structs, in order.
+        params: what it works on, for people; anything JSON can hold.
+        tags: short texts by name, to filter by.
+        key: opened again under the same kind and key, it is the same job; None for a new job in any case.
+        parent: id of the job that this one belongs to.
+        max_attempts: how often the system that runs it tries at most.
+
+    Raises:
+        Invalid, TooLarge: the hub would not take it; names the field.
+    """
+    kind = kind_name(_script() if kind is None else kind)
+    message = Open(
+        id=0, kind=kind, title=trimmed(title or kind), total=number_or_none(total, "total"),
+        unit=None if unit is None else trimmed(unit, NAME_LENGTH), phases=declared(phases),
+        params=plain_data(dict(params or {}), "params"), tags=dict(tags or {}),
+        key=secrets.token_hex(16) if key is None else key, parent=parent, max_attempts=max_attempts,
+    )  # fmt: skip
+    checked(message)
+    return message
+
+
+def _script() -> str:
+    stem = Path(sys.argv[0] if sys.argv else "").stem
+    return NAMELESS.get(stem, stem)
+
+
+def kind_name(text: str) -> str:
+    """A valid kind made of any text."""
+    return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._:-]+", "-", text))[:128] or "script"
 
 
 def track(
@@ -47,79 +95,23 @@ def track(
     Raises:
         Cancelled: at the next step, when somebody cancels the job on the hub.
 
-    A loop that is left early (`break`, an exception) ends as cancelled, and says after how many.
+    A loop that is left early ends as cancelled, and says after how many; one that is left by an exception that nobody
+    catches has failed of it.
     """
-    kind = kind_name(kind if kind is not None else Path(sys.argv[0]).stem)
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
-    opening = Open(
-        id=0,
-        kind=kind,
-        title=trimmed(title or kind),
-        total=number_or_none(total, "total"),
-        unit=None if unit is None else trimmed(unit, NAME_LENGTH),
-        key=secrets.token_hex(16),
-    )
-    return chain.from_iterable(_reported(iterable, opening))
-
-
-def kind_name(text: str) -> str:
-    """A valid kind made of any text."""
-    return re.sub(r"^[^A-Za-z0-9]+", "", re.sub(r"[^A-Za-z0-9._:-]+", "-", text))[:128] or "script"
+    return chain.from_iterable(_reported(iterable, opening(kind, title=title, total=total, unit=unit)))
 
 
 def _reported(iterable: Iterable[T], opening: Open) -> Iterator[Iterator[T]]:
-    session = Session(opening, from_environment(), os.environ.get("BARCAST_TOKEN"))
-    whole = False
+    session = Session(opening)
+    meter = session.attempt.figures.meter
     try:
-        yield tracked(iterable, session.attempt.figures.meter, session.attempt.stop)
-        whole = True
-    finally:
-        session.end(whole)
-
-
-class Session:
-    """One loop of a script, as a job on the hub.
-
-    Args:
-        opening: how it is introduced.
-        address: where the hub is.
-        token: for its Authorization header.
-    """
-
-    def __init__(self, opening: Open, address: Address, token: str | None) -> None:
-        self.attempt = Attempt(opening, worker=f"{socket.gethostname()}/{os.getpid()}")
-        self._connection = Connection(address, token=token, persistent=False)
-        self._connection.roster.add(self.attempt)
-        self._reporter = Reporter(self._connection.roster, self._connection)
-        self._reporter.start()
-        self._connection.start()
-
-    def end(self, whole: bool) -> None:
-        """Report the end, where there is a hub to hear it.
-
-        Args:
-            whole: whether the loop came to its end by itself.
-        """
-        if sys.is_finalizing():
-            return  # the threads that would deliver it are gone
-        if self._reached():
-            self._deliver(self._finish(whole))
-        self._reporter.close()
-        self._connection.close()
-
-    def _reached(self) -> bool:
-        self._connection.tried.wait(REACH_S) if not self.attempt.opened.is_set() else None
-        return self.attempt.opened.is_set() and not self.attempt.over.is_set()
-
-    def _finish(self, whole: bool) -> Finish:
-        if whole:
-            return Finish(job=UNKNOWN, attempt=1, n=1, outcome="succeeded")
-        done, total = self.attempt.figures.meter.done, self.attempt.figures.meter.total
-        left = f"Left after {done}" if total is None else f"Left after {done} of {total}"
-        words = None if self.attempt.stop.raised is not None else left
-        return Finish(job=UNKNOWN, attempt=1, n=1, outcome="cancelled", message=words)
-
-    def _deliver(self, finish: Finish) -> None:
-        self.attempt.say(finish)
-        self.attempt.wait_told(DELIVER_S)
+        yield from blocks(iterable, meter, session.stop)
+    except GeneratorExit:
+        left.hold(session, outcome.left(meter.done, meter.total))
+        raise
+    except BaseException as error:
+        session.end(outcome.raised(error, session.stop))
+        raise
+    session.succeed()

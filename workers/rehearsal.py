@@ -4,17 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hub.errors import Invalid
-from hub.protocol import CancelOrder, Entry, Finish, FromWorker, Open, Opened, Report, SavedCheckpoint
-from hub.view import Number, Status
+from msgspec import Struct
+
+from hub.errors import Invalid, PeerError
+from hub.protocol import (
+    CancelOrder,
+    Entry,
+    Error,
+    Finish,
+    FromWorker,
+    Open,
+    Opened,
+    Report,
+    SavedCheckpoint,
+    StartChild,
+)
+from hub.view import ErrorView, Number, Status
 from workers.attempt import Attempt
 from workers.backlog import Durable
 from workers.ending import run, run_async
 from workers.job import Job
-from workers.kinds import MARK, Kind
+from workers.kinds import MARK, Kind, Kinds
 from workers.reporter import Reporter
 from workers.roster import Roster
 
@@ -26,10 +39,13 @@ class Rehearsal:
         function: with `@job` on it.
         checkpoint: what `job.checkpoint_data` is to be.
         cancel_at: called with each message; True cancels the job then.
+        children: functions with `@job` on them that it may start. Each is rehearsed, from its start to its end,
+            when it is started.
 
     Attributes:
         messages: all that the hub would have received, in order.
         job: what the function is given.
+        started: the rehearsals of its children, in order.
     """
 
     def __init__(
@@ -39,12 +55,16 @@ class Rehearsal:
         checkpoint: Any = None,
         done: Number | None = None,
         cancel_at: Callable[[FromWorker], bool] = lambda _: False,
+        children: Sequence[Callable[..., Any]] = (),
     ) -> None:
         self._function = function
+        self._children = children
+        self.started: list[Rehearsal] = []
         self._kind: Kind = getattr(function, MARK)
         self._cancel_at = cancel_at
         self.messages: list[FromWorker] = []
-        self.attempt = Attempt(Open(id=0, job="rehearsal", attempt=1))
+        on_loop = inspect.iscoroutinefunction(function)
+        self.attempt = Attempt(Open(id=0, job="rehearsal", attempt=1), blocking=not on_loop)
         self.attempt.expect_phases(self._kind.info.phases)
         self.job = Job(self.attempt, self._kind.info.title)
         self._roster = Roster(self)
@@ -57,6 +77,8 @@ class Rehearsal:
         self.messages.append(message)
         if isinstance(message, Durable):
             self.attempt.acked(message.n)
+        if isinstance(message, StartChild):
+            self._start(message)
         if self._cancel_at(message):
             self.attempt.cancel(CancelOrder(reason=None, by=None, grace_s=10.0))
         return True
@@ -79,10 +101,23 @@ class Rehearsal:
         self._reporter.close()
         return finish
 
+    def _start(self, start: StartChild) -> None:
+        try:
+            function = Kinds(self._children)[start.kind].function
+            child = Rehearsal(function, children=self._children)
+            finish = child.run(**start.params)
+        except PeerError as error:
+            self._roster.hear(Error(code=error.code, message=error.detail, id=start.id, field=error.field))
+            return
+        self.started.append(child)
+        job = f"{self.job.id}-{len(self.started)}"
+        self.attempt.family.taken(start.id, _taken(job, start.title or child.job.title, finish))
+
     def _call(self, values: dict[str, Any]) -> Finish | None:
+        no_retry = self._kind.no_retry
         if inspect.iscoroutinefunction(self._function):
-            return asyncio.run(run_async(self.attempt, lambda: self._function(self.job, **values)))
-        return run(self.attempt, lambda: self._function(self.job, **values))
+            return asyncio.run(run_async(self.attempt, lambda: self._function(self.job, **values), no_retry))
+        return run(self.attempt, lambda: self._function(self.job, **values), no_retry)
 
     @property
     def entries(self) -> list[str]:
@@ -100,6 +135,23 @@ class Rehearsal:
             id=1, job="rehearsal", attempt=1, status=Status.RUNNING, acked=0, lease_s=60.0, report_interval_s=0.1,
             checkpoint=saved, cancel=None, history=None,
         )  # fmt: skip
+
+
+class Ended(Struct):
+    """A child that was rehearsed."""
+
+    id: str
+    title: str
+    status: Status
+    result: Any
+    error: ErrorView | None
+
+
+def _taken(job: str, title: str, finish: Finish | None) -> Ended:
+    if finish is None:
+        return Ended(job, title, Status.CANCELLED, None, None)
+    error = ErrorView(type=finish.error.type, message=finish.error.message) if finish.error else None
+    return Ended(job, title, Status(finish.outcome), finish.result, error)
 
 
 def rehearse(function: Callable[..., Any], **params: Any) -> Rehearsal:

@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from workers.attempt import REPORT_INTERVAL_S, Attempt
+from workers.attempt import Attempt
 from workers.roster import Roster, Wire
+from workers.voice import REPORT_INTERVAL_S
 
 BATCH = 256  # messages of one attempt before the others have their turn
 
@@ -19,12 +20,20 @@ class Reporter:
         roster: whose attempts.
         wire: how to send.
         clock: seconds that do not go back.
+        besides: called at each turn, first, with the clock's seconds; returns when it wants another, as `turn` does.
     """
 
-    def __init__(self, roster: Roster, wire: Wire, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        roster: Roster,
+        wire: Wire,
+        clock: Callable[[], float] = time.monotonic,
+        besides: Callable[[float], float | None] = lambda _: None,
+    ) -> None:
         self._roster = roster
         self._wire = wire
         self._clock = clock
+        self._besides = besides
         self._woken = threading.Event()
         roster.wake = self.wake
         self._closed = False
@@ -54,7 +63,7 @@ class Reporter:
         Returns:
             seconds until something may be due again; None for not before `wake`.
         """
-        waits = [self._serve(attempt, now) for attempt in self._roster.attempts]
+        waits = [self._besides(now), *(self._serve(attempt, now) for attempt in self._roster.attempts)]
         return min((wait for wait in waits if wait is not None), default=None)
 
     def _serve(self, attempt: Attempt, now: float) -> float | None:

@@ -13,18 +13,25 @@ from hub.protocol import (
     Ack,
     CancelOrder,
     CancelWork,
+    ChildState,
     Closing,
     Error,
     FromWorker,
+    Ok,
     Opened,
     PauseWork,
     ResumeWork,
     RevokedWork,
+    Stack,
+    StackWanted,
     ToWorker,
 )
+from hub.view import Status
 from workers.attempt import Attempt
 
 logger = logging.getLogger("barcast.worker")
+
+ToAttempt = Ack | CancelWork | PauseWork | ResumeWork | StackWanted | ChildState
 
 
 class Wire(Protocol):
@@ -91,21 +98,35 @@ class Roster:
         match message:
             case Opened():
                 self._opened(message)
-            case Ack(job=job, attempt=number, n=n):
-                for attempt in self._of(job, number):
-                    attempt.acked(n)
-            case CancelWork():
-                self._cancel(
-                    message.job,
-                    message.attempt,
-                    CancelOrder(reason=message.reason, by=message.by, grace_s=message.grace_s),
-                )
             case RevokedWork():
                 self._revoked(message)
             case Error():
                 self._error(message)
-            case PauseWork() | ResumeWork() | Closing():
-                logger.debug("nothing to do for %r", message)
+            case Ok():
+                self._answers_start(message)
+            case Closing():
+                logger.debug("the hub closes: %s", message.reason)
+            case _:
+                for attempt in self._of(message.job, message.attempt):
+                    self._pass(attempt, message)
+
+    def _pass(self, attempt: Attempt, message: ToAttempt) -> None:
+        match message:
+            case Ack():
+                attempt.acked(message.n)
+            case CancelWork():
+                attempt.cancel(CancelOrder(reason=message.reason, by=message.by, grace_s=message.grace_s))
+            case PauseWork():
+                attempt.pause()
+            case ResumeWork():
+                attempt.resume()
+            case ChildState():
+                attempt.family.heard(message)
+            case StackWanted():
+                self._wire.send(Stack(job=message.job, attempt=message.attempt, id=message.id, text=attempt.stack()))
+
+    def _answers_start(self, message: Ok | Error) -> bool:
+        return any(attempt.family.answered(message) for attempt in self.attempts)
 
     def _of(self, job: str, number: int) -> list[Attempt]:
         return [attempt for attempt in self.attempts if attempt.introduction.names(job, number)]
@@ -116,19 +137,17 @@ class Roster:
             return
         attempt.accept(message)
 
-    def _cancel(self, job: str, number: int, order: CancelOrder) -> None:
-        for attempt in self._of(job, number):
-            attempt.cancel(order)
-
     def _revoked(self, message: RevokedWork) -> None:
         named = self._by_request.get(message.id) if message.id is not None else None
         for attempt in [named] if named is not None else self._of(message.job, message.attempt):
-            attempt.revoke(message.reason)
+            attempt.revoke(message.reason, cancelled=message.status is Status.CANCELLED)
 
     def _error(self, message: Error) -> None:
         """An error that names an `open` is about that attempt; another is about anything that was sent."""
         logger.debug("the hub answered %s: %s", message.code, message.message)
         named = self._by_request.get(message.id) if message.id is not None else None
+        if self._answers_start(message):
+            return
         if named is None:
             for attempt in self.attempts:
                 attempt.refused(message)

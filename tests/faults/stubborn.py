@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
+import threading
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from workers import Cancelled, Job, job
 
@@ -31,3 +35,32 @@ def deaf(job: Job) -> None:
             job.advance()
         except Cancelled:
             job.message("No")
+
+
+@job("shedding", retries=1, backoff_s=0.1)
+def shedding(job: Job) -> str:
+    """Fail once, leaving a process behind in a session of its own; then say what became of it."""
+    left = job.checkpoint_data
+    if left is None:
+        job.checkpoint(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+        raise ValueError("not yet")
+    return "left" if psutil.pid_exists(left) and psutil.Process(left).status() != psutil.STATUS_ZOMBIE else "gone"
+
+
+@job("endless", timeout_s=0.3, retries=1, backoff_s=0.1)
+def endless(job: Job) -> None:
+    """Ignore that it takes too long; and SIGTERM."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        signal.pause()
+
+
+@job("steady")
+def steady(job: Job, gate: Path) -> int:
+    """Count until somebody opens the gate."""
+    for number in itertools.count(1):
+        job.advance(1)
+        if gate.exists():
+            return number
+        threading.Event().wait(0.01)
+    raise AssertionError("counting has no end")

@@ -85,6 +85,11 @@ def waiting(hub: HubProcess, gate: Path) -> State:
     return seen(hub, job["id"], lambda state: "waiting" in texts(state))
 
 
+def ended_for_good(state: State) -> bool:
+    """Every attempt is over, and the log says so of each."""
+    return ended(state) and len(ends(state)) == state["attempt"]
+
+
 def ended(state: State) -> bool:
     return state["status"] in ("succeeded", "failed", "cancelled") and bool(ends(state))
 
@@ -142,6 +147,38 @@ def test_a_failed_job_is_retried_by_hand_as_another_attempt(hubs: Hubs, gate: Pa
     state = seen(hub, job["id"], lambda state: state["status"] == "succeeded" and len(ends(state)) == 2)
     assert ends(state) == ["attempt_lost", "attempt_succeeded"]
     assert state["error"] is None
+
+
+def test_a_failed_attempt_is_followed_by_another_when_nothing_of_it_is_left(hubs: Hubs) -> None:
+    hub = hubs(**IMPATIENT)
+    job = hub.post("/api/jobs", {"kind": "shedding"})
+    state = seen(hub, job["id"], ended_for_good)
+    assert (state["status"], state["attempt"], state["result"]) == ("succeeded", 2, "gone")
+    assert ends(state) == ["attempt_failed", "attempt_succeeded"]
+
+
+def test_work_that_takes_too_long_and_does_not_stop_is_killed_and_tried_again(hubs: Hubs) -> None:
+    hub = hubs(**IMPATIENT)
+    job = hub.post("/api/jobs", {"kind": "endless"})
+    state = seen(hub, job["id"], ended_for_good)
+    assert (state["status"], state["error"]["type"], ends(state)) == ("failed", "TimedOut", ["attempt_failed"] * 2)
+    assert len({attempt["attempt"] for attempt in state["attempts"]}) == 2
+    assert not psutil.pid_exists(pid_of(state))
+
+
+def test_a_pause_outlasts_the_hub(hubs: Hubs, tmp_path: Path) -> None:
+    hub = hubs()
+    job = hub.post("/api/jobs", {"kind": "steady", "params": {"gate": str(tmp_path / "open")}})
+    seen(hub, job["id"], lambda state: (state["done"] or 0) > 3)
+    assert hub.post(f"/api/jobs/{job['id']}/pause")["status"] == "paused"
+    (tmp_path / "open").touch()
+    hub.kill()
+    hub = hubs()
+    held = seen(hub, job["id"], lambda state: state["status"] == "paused" and state["pause"])
+    hub.post(f"/api/jobs/{job['id']}/resume")
+    state = seen(hub, job["id"], ended)
+    assert (state["status"], state["attempt"]) == ("succeeded", 1)
+    assert state["result"] >= held["done"]
 
 
 def test_work_that_ignores_every_cancel_is_killed_with_its_whole_tree(hubs: Hubs) -> None:

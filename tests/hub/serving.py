@@ -34,8 +34,9 @@ from hub.viewer import Viewer
 BOUND_S = 10.0
 QUICK = {"derived_interval_s": 0.02, "update_interval_s": 0.005, "save_interval_s": 0.05, "retry_after_s": 0.25}
 PARAMS = {"type": "object", "properties": {"path": {"type": "string"}}}
-IMPORT = KindInfo(kind="import-orders", title="Import {path}", doc="Imports orders.", params=PARAMS, retries=2)
+IMPORT = KindInfo(kind="import-orders", title="Import {path}", doc="Imports orders.", params=PARAMS)
 INSIDE = KindInfo(kind="inside", title="Inside", doc="Runs in the hub's process.", params={}, runs_in="loop")
+FLAKY = KindInfo(kind="flaky", title="Flaky", doc="Tries again.", params={}, retries=2, backoff_s=0.02)
 KINDS = (IMPORT, INSIDE)
 
 Message = dict[str, Any]
@@ -57,7 +58,11 @@ class PlayedLauncher:
         handouts: what was launched.
         alive: numbers of the processes that are said to run.
         stopped: (job, attempt) of each that was ended by force.
+        dies: whether what is ended by force does end.
+        stacks: what the system tells of where an attempt is, by job.
         refuses: why nothing can be started, or None.
+        asked: set as something is to be launched.
+        comes_up: waited for before a launch is over, one way or the other.
     """
 
     def __init__(self, kinds: tuple[KindInfo, ...], connect: Connect, exited: Exited, alive: set[int]) -> None:
@@ -65,8 +70,12 @@ class PlayedLauncher:
         self.alive = alive
         self.stopped: list[tuple[str, int]] = []
         self.adopted: list[tuple[str, int]] = []
+        self.stacks: dict[str, str] = {}
+        self.dies = True
         self.closed = 0
         self.refuses: str | None = None
+        self.asked, self.comes_up = asyncio.Event(), asyncio.Event()
+        self.comes_up.set()
         self.connect = connect
         self.exited = exited
         self._kinds = {kind.kind: kind for kind in kinds}
@@ -82,8 +91,11 @@ class PlayedLauncher:
         return Prepared(params=params, title=f"Run {kind} {params.get('path', '')}".strip())
 
     async def launch(self, handout: Handout) -> ProcessId | None:
-        if self.refuses is not None:
-            raise LaunchError(self.refuses)
+        refuses = self.refuses
+        self.asked.set()
+        await self.comes_up.wait()
+        if refuses is not None:
+            raise LaunchError(refuses)
         self.handouts.put_nowait(handout)
         if self._kinds[handout.kind].runs_in != "process":
             return None
@@ -97,7 +109,10 @@ class PlayedLauncher:
 
     async def stop(self, job: str, attempt: int, kill_s: float) -> bool:
         self.stopped.append((job, attempt))
-        return True
+        return self.dies
+
+    async def stack(self, job: str, attempt: int) -> str | None:
+        return self.stacks.get(job)
 
     async def close(self) -> None:
         self.closed += 1
@@ -158,6 +173,7 @@ class Served:
         handout = await self.handed_out()
         worker = await self.worker(handout.token)
         await worker.open(job=handout.job, attempt=handout.attempt)
+        worker.leave = lambda: self.launcher.exited(handout.job, handout.attempt, "exit status 0")
         return worker
 
     async def fill(self, viewer: Client, work: Worker) -> Viewer:
@@ -444,7 +460,11 @@ class Client:
 
 
 class Worker(Client):
-    """A stranger's worker, on one job."""
+    """A stranger's worker, on one job.
+
+    Attributes:
+        leave: ends its process, where it is said to have one.
+    """
 
     def __init__(self, socket: ClientConnection, encoding: str = "json") -> None:
         super().__init__(socket, encoding)
@@ -452,6 +472,7 @@ class Worker(Client):
         self.id = ""
         self.attempt = 0
         self.n = 0
+        self.leave: Callable[[], None] = lambda: None
 
     async def open(self, **fields: Any) -> Message:
         answer = await self.ask("open", **fields)
@@ -474,7 +495,9 @@ class Worker(Client):
         await self.first(lambda m: m["type"] == "ack" and m["job"] == self.id and m["n"] >= n, 0)
 
     async def finish(self, outcome: str = "succeeded", **fields: Any) -> None:
+        """Say the end; once it is acknowledged the played process is gone, too."""
         await self.store("finish", outcome=outcome, **fields)
+        self.leave()
 
     async def refused(self, type_: str, **fields: Any) -> Message:
         """Send something wrong; the answer to it."""

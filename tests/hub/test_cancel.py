@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from hub.errors import Conflict, Revoked
+from hub.errors import Conflict, Invalid, PeerError, Revoked
 from hub.job import Job
 from hub.launch import ProcessId
 from hub.protocol import CancelAck, CancelReceived, CancelWork, Report, RevokedWork
+from hub.state import Place
 from hub.view import Cancel, Failure, Outcome, Status
 from tests.hub.made import T0, ack, cancel, encoded, events, finish, made, opened, report, running, said, tell
 
@@ -38,7 +39,7 @@ def test_a_request_is_an_order_to_the_worker() -> None:
     job = running()
     order = CancelWork(job="j1", attempt=1, reason="r", by="ada", grace_s=10.0)
     assert cancel(job, by="ada", reason="r").orders == [order]
-    assert job.cancel_order() == order
+    assert job.stop_order == order
 
 
 def test_asking_again_changes_nothing() -> None:
@@ -71,7 +72,7 @@ def test_a_job_that_ended_otherwise_cannot_be_cancelled(outcome: str) -> None:
 def test_a_cancel_of_a_queued_job_needs_no_worker() -> None:
     job = made()
     change = cancel(job)
-    assert (job.state.status, change.orders, change.force) == (Status.CANCELLED, [], False)
+    assert (job.state.status, change.orders, change.force) == (Status.CANCELLED, [], None)
     assert events(change) == ["cancel_requested", "attempt_cancelled"]
     assert asked(job).deadline_at is None
     with pytest.raises(Revoked):
@@ -81,7 +82,7 @@ def test_a_cancel_of_a_queued_job_needs_no_worker() -> None:
 def test_a_process_that_is_coming_up_for_a_cancelled_job_is_ended() -> None:
     job = made()
     job.state.process = ProcessId(pid=7, started_at=T0)
-    assert cancel(job).force
+    assert cancel(job).force == 1
 
 
 def test_a_finish_counts_as_an_acknowledgement() -> None:
@@ -146,7 +147,7 @@ def test_a_process_that_ignores_a_cancel_is_ended_after_the_grace_time() -> None
     cancel(job, now=T0 + 1_000)
     times = [job.next_deadline]
     change = job.tick(T0 + 4_000)
-    assert (change.force, events(change), asked(job).forced_at) == (True, ["cancel_forced"], T0 + 4_000)
+    assert (change.force, events(change), asked(job).forced_at) == (1, ["cancel_forced"], T0 + 4_000)
     assert [*times, job.next_deadline] == [T0 + 4_000, None]
     job.worker_gone("killed by SIGKILL", T0 + 9_000)
     assert (job.state.status, asked(job).how, job.state.error) == (Status.CANCELLED, "forced", None)
@@ -155,8 +156,38 @@ def test_a_process_that_ignores_a_cancel_is_ended_after_the_grace_time() -> None
 def test_force_does_not_wait_for_the_grace_time() -> None:
     job = running()
     change = cancel(job, force=True)
-    assert (change.force, job.state.status) == (True, Status.CANCELLING)
+    assert (change.force, job.state.status) == (1, Status.CANCELLING)
     assert events(change) == ["cancel_requested", "cancel_forced"]
+
+
+def test_work_from_outside_that_was_ended_by_force_where_it_runs_says_so() -> None:
+    job = running("outside")
+    cancel(job, now=T0 + 1)
+    tell(job, CancelReceived, now=T0 + 2)
+    change = finish(job, "cancelled", forced=True, message="killed", now=T0 + 300)
+    assert events(change) == ["cancel_forced", "attempt_cancelled"]
+    assert (job.state.status, job.state.message) == (Status.CANCELLED, "killed")
+    assert asked(job) == Cancel(
+        requested_at=T0 + 1, delivered_at=T0 + 2, forced_at=T0 + 300, deadline_at=T0 + 300, how="forced"
+    )
+
+
+def test_a_force_that_nobody_asked_for_is_an_end_like_any_other() -> None:
+    job = running("outside")
+    assert events(finish(job, "cancelled", forced=True)) == ["attempt_cancelled"]
+    assert (job.state.status, job.state.cancel) == (Status.CANCELLED, None)
+
+
+@pytest.mark.parametrize(
+    ("place", "outcome", "error"), [("process", "cancelled", Conflict), ("outside", "succeeded", Invalid)]
+)
+def test_force_is_said_by_work_from_outside_and_of_a_cancel(place: Place, outcome: str, error: type[PeerError]) -> None:
+    job = running(place)
+    cancel(job)
+    before = encoded(job)
+    with pytest.raises(error):
+        finish(job, outcome, forced=True)
+    assert encoded(job) == before
 
 
 def test_a_cancel_can_be_forced_later_and_once() -> None:
@@ -171,22 +202,36 @@ def test_a_cancel_can_be_forced_later_and_once() -> None:
 def test_outside_work_cancelled_by_force_is_over_and_its_worker_told() -> None:
     job = running("outside")
     change = cancel(job, force=True)
-    assert (job.state.status, asked(job).how, change.force) == (Status.CANCELLED, "forced", False)
-    assert [type(order) for order in change.orders] == [CancelWork, RevokedWork]
+    assert (job.state.status, asked(job).how, change.force) == (Status.CANCELLED, "forced", None)
+    order, revoked = change.orders
+    assert isinstance(order, CancelWork)
+    assert isinstance(revoked, RevokedWork)
+    assert revoked.status is Status.CANCELLED
     with pytest.raises(Revoked):
         report(job, done=1)
 
 
-@pytest.mark.parametrize("place", ["thread", "loop"])
-def test_work_in_the_hubs_own_process_cannot_be_forced(place: str) -> None:
-    job = running(place)  # type: ignore[arg-type]
+def test_a_coroutine_that_ignores_a_cancel_is_ended_by_force_like_a_process() -> None:
+    job = running("loop", grace_s=3.0)
+    cancel(job)
+    assert job.tick(T0 + 3_000).force == 1
+    job.worker_gone("stopped by force", T0 + 3_001)
+    assert (job.state.status, asked(job).how) == (Status.CANCELLED, "forced")
+
+
+def test_a_coroutine_can_be_forced_at_once() -> None:
+    assert cancel(running("loop"), force=True).force == 1
+
+
+def test_work_in_a_thread_of_the_hub_cannot_be_forced() -> None:
+    job = running("thread")
     before = encoded(job)
     with pytest.raises(Conflict, match="cannot be forced"):
         cancel(job, force=True)
     assert encoded(job) == before
     cancel(job)
     assert job.next_deadline is None
-    queued = made(place)  # type: ignore[arg-type]
+    queued = made("thread")
     cancel(queued, force=True)
     assert queued.state.status is Status.CANCELLED
 
@@ -268,9 +313,8 @@ def test_a_cancel_is_bound_to_its_attempt() -> None:
     assert job.state.status is Status.RUNNING
 
 
-def test_a_cancel_order_of_no_cancel_is_a_mistake_of_ours() -> None:
-    with pytest.raises(AssertionError):
-        running().cancel_order()
+def test_work_that_may_go_on_is_not_told_to_stop() -> None:
+    assert running().stop_order is None
 
 
 def test_what_comes_after_a_forced_end_is_revoked() -> None:

@@ -24,7 +24,7 @@ from hub.cli import barcast
 from tests.hub.served import Served, bounded, ended, environment, line_where, outlived, run, served
 
 TAGGED = {"shop": "7", "by": "hand"}
-ASKING = (["kinds"], ["start", "count"], ["jobs"], ["watch"], ["watch", "X"], ["cancel", "X"], ["retry", "X"])
+ASKING = (["kinds"], ["start", "count"], ["jobs"], ["watch"], ["watch", "X"], ["cancel", "X"], ["stack", "X"])
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +66,10 @@ def test_kinds_as_json_are_what_the_hub_answered(hub: Served) -> None:
 # ── start ─────────────────────────────────────────────────────────────────────
 
 
-def test_a_start_says_the_job_and_its_page(hub: Served) -> None:
+def test_a_start_prints_the_jobs_id_and_says_where_its_page_is(hub: Served) -> None:
     code, out, err = hub.run("start", "count", "to=3")
-    assert (code, err) == (0, "")
-    job = out.split()[1]
-    assert out == f"Started {job} (Count to 3): {hub.url}/jobs/{job}\n"
+    job = out.removesuffix("\n")
+    assert (code, err) == (0, f"Started {job} (Count to 3): {hub.url}/jobs/{job}\n")
 
 
 def test_values_are_json_where_the_kind_says_so_and_text_elsewhere(hub: Served) -> None:
@@ -199,7 +198,56 @@ def test_what_the_status_does_not_allow_is_one_line(hub: Served) -> None:
     failed(hub.run("retry", job), "succeeded")
 
 
-@pytest.mark.parametrize("command", ["cancel", "retry", "watch"])
+def test_a_paused_job_stands_still_until_it_is_resumed(hub: Served) -> None:
+    job = hub.start("wait")
+    hub.await_entry(job, "Waiting")
+    code, out, _ = hub.run("pause", job)
+    assert (code, out) == (0, f"{job} (wait): paused, attempt 1\n")
+    assert hub.json("pause", job)["pause"] is not None
+    code, out, _ = hub.run("resume", job)
+    assert (code, out) == (0, f"{job} (wait): running, attempt 1\n")
+    hub.run("cancel", job)
+    hub.run("watch", job)
+    failed(hub.run("pause", job), "cancelled")
+
+
+def test_a_priority_is_the_jobs(hub: Served) -> None:
+    job = hub.start("count", "to=1", "--priority", "7")
+    assert json.loads(get(f"{hub.url}/api/jobs/{job}"))["priority"] == 7
+    failed(asked("start", "count", "to=1", "--priority", "101", url=hub.url), "--priority", code=2)
+
+
+def test_jobs_are_listed_by_their_parent(hub: Served) -> None:
+    job = hub.start("count", "to=1")
+    assert hub.json("jobs", "--parent", job)["jobs"] == []
+    assert job in [listed["id"] for listed in hub.json("jobs", "--parent", "")["jobs"]]
+
+
+def test_a_stack_is_shown_without_what_would_steer_the_terminal() -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Stuck) as server:
+        answering = threading.Thread(target=server.handle_request)
+        answering.start()
+        code, out, _ = asked("stack", "J", url=f"http://127.0.0.1:{server.server_port}")
+        answering.join()
+    assert (code, out) == (0, 'File "a.py", line 3\n  in \N{REPLACEMENT CHARACTER}run\n')
+
+
+class Stuck(http.server.BaseHTTPRequestHandler):
+    """A hub, as far as it tells where one job is."""
+
+    def do_GET(self) -> None:
+        told = {"job": "J", "attempt": 1, "at": 1, "from": "worker", "text": 'File "a.py", line 3\n  in \x1brun\n'}
+        body = json.dumps(told).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in http.server
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("command", ["cancel", "retry", "watch", "pause", "resume", "stack"])
 @pytest.mark.parametrize("job", ["01NOTHING", "../kinds", "?x#y", "a" * 65, ""])
 def test_a_job_that_is_none_is_one_line(hub: Served, command: str, job: str) -> None:
     code, out, err = asked(command, job, url=hub.url)

@@ -214,25 +214,26 @@ def demo_jobs(folder: Path, *arguments: str, **env: str) -> list[str]:
     url = line_where(process, lambda line: True).removeprefix(PREFIX).strip()
     try:
         assert process.stderr is not None
-        assert "Started 6 example jobs" in process.stderr.readline()
+        assert "Started 7 example jobs" in process.stderr.readline()
         code, out, _ = run(folder, "jobs", "--json", BARCAST_URL=url)
         assert code == 0
     finally:
         stop(process)
         assert ended(process)[0] == 0
-    return sorted(job["kind"] for job in json.loads(out)["jobs"])
+    return sorted(job["kind"] for job in json.loads(out)["jobs"] if job["parent"] is None)
 
 
 def test_the_demo_starts_one_of_each_example_in_the_users_data_folder(tmp_path: Path) -> None:
     kinds = demo_jobs(tmp_path, XDG_DATA_HOME=str(tmp_path / "share"))
     assert kinds == [
-        "archive-folder", "check-python", "csv-report", "hash-tree", "ingest-samples", "refresh-snapshot",
+        "archive-folder", "check-python", "csv-report", "hash-tree", "ingest-samples", "refresh-all",
+        "refresh-snapshot",
     ]  # fmt: skip
     assert (tmp_path / "share" / "barcast" / "demo.db").is_file()
 
 
 def test_the_demo_takes_another_database(tmp_path: Path) -> None:
-    assert len(demo_jobs(tmp_path, "--db", "here.db")) == 6
+    assert len(demo_jobs(tmp_path, "--db", "here.db")) == 7
     assert (tmp_path / "here.db").is_file()
 
 

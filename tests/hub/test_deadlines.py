@@ -45,3 +45,30 @@ def test_outside_work_that_is_cancelled_is_lost_after_lease_and_grace() -> None:
     assert first(state, "outside") == (62_000, "lose")
     assert first(state, "outside", lease_s=1.0) == (10_000, "lose")
     assert first(state, "thread") is None
+
+
+def test_a_coroutine_is_forced_like_a_process() -> None:
+    cancel = Cancel(requested_at=0, deadline_at=10_000)
+    assert first(JobState(status=Status.CANCELLING, heard_at=0, cancel=cancel), "loop") == (10_000, "force")
+
+
+def test_a_queued_attempt_waits_for_its_time_unless_somebody_else_runs_it() -> None:
+    assert first(JobState(retry_at=7)) == (7, "retry")
+    assert first(JobState(retry_at=7), "outside") is None
+
+
+def test_an_attempt_may_work_so_long_and_no_longer() -> None:
+    state = JobState(status=Status.RUNNING, working_since=1_000, busy_ms=400)
+    assert first(state, timeout_s=2.0) == (2_600, "time_out")
+    assert first(state) is None
+    assert first(JobState(status=Status.PAUSED, busy_ms=9_000), timeout_s=2.0) is None
+
+
+def test_what_was_told_that_it_took_too_long_is_forced_once_its_grace_is_over() -> None:
+    for status in (Status.RUNNING, Status.LOST):
+        late = JobState(status=status, working_since=0, timed_out_at=5_000)
+        assert first(late, timeout_s=2.0) == (15_000, "force")
+        assert first(late, "thread", timeout_s=2.0) is None
+    forced = JobState(status=Status.RUNNING, working_since=0, timed_out_at=5_000, timed_out_forced=True)
+    assert first(forced, timeout_s=2.0) is None
+    assert first(JobState(status=Status.FAILED, timed_out_at=5_000), timeout_s=2.0) is None

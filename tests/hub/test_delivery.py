@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from hub.protocol import StartOrder
-from tests.hub.serving import Client, Gate, Served, Worker, serving, soon
+from tests.hub.serving import BOUND_S, Client, Gate, Served, Worker, serving, soon
 from tests.hub.stored import locked
 from tests.hub.test_stream import reading
 
@@ -366,6 +366,9 @@ async def test_a_viewer_that_takes_nothing_is_dropped_and_one_that_still_reads_s
         reader, stuck = await hub.watching(f"job:{work.id}"), await hub.watching(f"job:{work.id}")
         await reader.job(work.id, viewers=2)
         await hub.fill(stuck, work)
+        async with asyncio.timeout(BOUND_S):
+            while len(hub.service.hub.viewers) == 2:  # its kernel may still take a little
+                await work.store("entry", level="info", text="x" * 4000)
         await reader.job(work.id, viewers=1)
         stuck.socket.transport.abort()
         await work.finish()
@@ -415,3 +418,17 @@ async def test_a_viewer_that_subscribes_again_and_again_ends_up_right(hub: Serve
     await viewer.job(work.id, done=149)
     assert sorted(set(viewer.numbers(work.id))) == list(range(1, 154))
     assert viewer.holes == []
+
+
+async def test_numbers_that_moved_just_before_a_deletion_bring_no_job_back(hub: Served) -> None:
+    work = await hub.outside()
+    feed = await hub.watching("jobs")
+    await work.finish()
+    await feed.job(work.id, status="succeeded")
+    inner = hub.service.hub
+    inner.delivery.move(inner.jobs[work.id])
+    inner.drop(work.id)
+    await feed.next("gone")
+    await hub.outside()
+    await feed.until(lambda message: message["type"] == "snapshot")
+    assert work.id not in feed.jobs

@@ -16,10 +16,10 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.api import REPORTS
 from hub.app import routes
 from hub.calls import CALLS
 from hub.describe import asyncapi, openapi
+from hub.outside import REPORTS
 from hub.protocol import FromViewer, FromWorker, HttpStart, ToViewer, ToWorker
 from hub.service import Service
 from hub.settings import Settings

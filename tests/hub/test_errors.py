@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import get_args
 
-from hub.errors import BarcastError, ErrorCode, HubError, Invalid, NotFound, OutOfOrder, PeerError, TooMany
+from hub.errors import (
+    BarcastError,
+    BeyondLoopback,
+    ErrorCode,
+    HubError,
+    Invalid,
+    NotFound,
+    OutOfOrder,
+    PeerError,
+    TooMany,
+)
 
 STATUSES = {
     "malformed": 400, "unknown_type": 422, "invalid": 422, "not_found": 404, "unauthenticated": 401, "forbidden": 403,
@@ -26,6 +36,10 @@ def test_every_code_of_the_protocol_has_a_cause_with_its_status() -> None:
 def test_an_error_names_its_field() -> None:
     assert str(Invalid("expected a number", "done")) == "done: expected a number"
     assert str(NotFound("no such job")) == "no such job"
+
+
+def test_an_address_that_other_machines_reach_is_named() -> None:
+    assert "got '0.0.0.0'" in str(BeyondLoopback("0.0.0.0"))
 
 
 def test_a_limit_says_when_to_come_back() -> None:

@@ -43,7 +43,8 @@ async def test_kinds_are_listed_with_the_schema_of_their_parameters(hub: Served)
     assert [kind["kind"] for kind in answer["kinds"]] == ["import-orders", "inside"]
     assert answer["kinds"][0] == {
         "kind": "import-orders", "title": "Import {path}", "doc": "Imports orders.", "params": IMPORT.params,
-        "cancel_note": None, "typical": None, "stop_p50_s": None,
+        "cancel_note": None, "retries": 0, "timeout_s": None, "concurrency": None, "priority": 0, "typical": None,
+        "stop_p50_s": None,
     }  # fmt: skip
 
 
@@ -143,6 +144,15 @@ async def test_more_starts_than_are_allowed_are_429_with_a_time_to_come_back(db:
         problem(refused, 429, "too_many")
         assert 1 <= int(refused.headers["retry-after"]) <= 60
         assert (await hub.http.get("/api/jobs")).status_code == 200
+
+
+async def test_work_from_outside_is_opened_at_the_pace_of_reports_not_of_people(db: Path) -> None:
+    async with serving(db, requests_per_minute=1, reports_per_s=3) as hub:
+        order = {"kind": "task", "external": True}
+        for _ in range(3):
+            assert (await hub.http.post("/api/jobs", json=order)).status_code == 201
+        problem(await hub.http.post("/api/jobs", json=order), 429, "too_many")
+        assert (await hub.http.post("/api/jobs", json={"kind": "inside"})).status_code == 201
 
 
 # ── Lists ─────────────────────────────────────────────────────────────────────
@@ -294,14 +304,23 @@ async def test_what_the_status_does_not_allow_is_a_conflict(hub: Served) -> None
     outside, started = await hub.outside(), await hub.started()
     for job in (outside.id, started.id):
         problem(await hub.http.post(f"/api/jobs/{job}/retry"), 409, "conflict")
-        problem(await hub.http.post(f"/api/jobs/{job}/pause"), 409, "conflict")
-        problem(await hub.http.post(f"/api/jobs/{job}/resume"), 409, "conflict")
     await outside.finish("failed")
     await started.finish()
     problem(await hub.http.post(f"/api/jobs/{outside.id}/retry"), 409, "conflict")
     problem(await hub.http.post(f"/api/jobs/{started.id}/retry"), 409, "conflict")
     for job in (outside.id, started.id):
         problem(await hub.http.post(f"/api/jobs/{job}/cancel"), 409, "conflict")
+        problem(await hub.http.post(f"/api/jobs/{job}/pause"), 409, "conflict")
+        problem(await hub.http.post(f"/api/jobs/{job}/resume"), 409, "conflict")
+
+
+async def test_a_pause_and_a_resume_answer_202_and_repeating_them_changes_nothing(hub: Served) -> None:
+    work = await hub.outside()
+    for verb, status in (("pause", "paused"), ("resume", "running")):
+        for _ in range(2):
+            answer = await hub.http.post(f"/api/jobs/{work.id}/{verb}")
+            assert (answer.status_code, answer.json()["status"]) == (202, status)
+    assert await hub.events(work.id) == ["created", "started", "paused", "resumed"]
 
 
 async def test_a_retry_answers_202_with_the_next_attempt(hub: Served) -> None:
@@ -491,7 +510,7 @@ async def test_a_job_is_opened_reported_on_and_ended_with_curl_alone(hub: Served
     job = await curl.open(total=10, unit="files", tags={"host": "backup"})
     assert (job["status"], job["total"], job["unit"]) == ("queued", 10, "files")
     status, told = await curl.report("report", done=3, message="Third")
-    assert (status, told) == (200, {"job": job["id"], "attempt": 1, "acked": 0, "cancel": None})
+    assert (status, told) == (200, {"job": job["id"], "attempt": 1, "acked": 0, "cancel": None, "paused": False})
     now = await hub.job(job["id"])
     assert (now["status"], now["done"], now["message"]) == ("running", 3, "Third")
     acked = [
@@ -534,6 +553,31 @@ async def test_a_curl_loop_learns_of_a_cancel_and_says_that_it_stops(hub: Served
     _, told = await curl.report("finish", outcome="cancelled")
     assert told["cancel"] is None
     assert (await hub.job(job["id"]))["status"] == "cancelled"
+
+
+async def test_a_curl_loop_learns_of_a_pause(hub: Served) -> None:
+    job = (await hub.http.post("/api/jobs", json={"kind": "nightly", "external": True})).json()
+    url = f"/api/jobs/{job['id']}"
+    told = []
+    for verb in ("pause", "resume"):
+        await hub.http.post(f"{url}/report", json={"done": 1})
+        await hub.http.post(f"{url}/{verb}")
+        told.append((await hub.http.post(f"{url}/report", json={"done": 2})).json()["paused"])
+    assert told == [True, False]
+
+
+async def test_a_curl_loop_may_say_when_it_tries_again(hub: Served) -> None:
+    job = (await hub.http.post("/api/jobs", json={"kind": "nightly", "external": True})).json()
+    url = f"/api/jobs/{job['id']}"
+    end = {"outcome": "failed", "error": {"type": "E", "message": "no net"}, "retry_in_s": 60}
+    answer = await hub.http.post(f"{url}/finish", json=end)
+    assert (answer.status_code, answer.json()["attempt"], answer.json()["acked"]) == (200, 2, 0)
+    waiting = await hub.job(job["id"])
+    assert (waiting["status"], waiting["attempts"][0]["error"]["message"]) == ("queued", "no net")
+    assert waiting["retry_at"] == waiting["attempts"][0]["finished_at"] + 60_000
+    await hub.http.post(f"{url}/report", json={"done": 1})
+    again = await hub.job(job["id"])
+    assert (again["status"], again["attempt"], again["done"], again["retry_at"]) == ("running", 2, 1, None)
 
 
 async def test_a_job_that_was_cancelled_before_its_first_report_is_over(hub: Served) -> None:

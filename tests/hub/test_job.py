@@ -9,7 +9,7 @@ from hub.errors import Conflict, Invalid, OutOfOrder, Revoked
 from hub.job import Job
 from hub.protocol import Artifact, CancelAck, CancelReceived, Entry, Finish, Open, PhaseStart, Report, WorkerBeat
 from hub.state import JobFacts, JobState
-from hub.view import TEXT_LENGTH, Failure, Outcome, Pause, Status
+from hub.view import TEXT_LENGTH, Failure, Outcome, Status
 from tests.hub.made import (
     T0,
     ack,
@@ -607,9 +607,7 @@ def test_elapsed_leaves_out_the_queue_and_the_time_lost() -> None:
 
 def test_elapsed_leaves_out_the_pause_also_when_a_paused_worker_is_lost_and_found() -> None:
     job = running()
-    job._become(Status.PAUSED)
-    job._attempts.rest(T0 + 1_000)
-    job.state.pause = Pause(at=T0 + 1_000, by="ada")
+    job.pause("ada", T0 + 1_000)
     job.tick(T0 + 60_000)
     tell(job, WorkerBeat, now=T0 + 70_000)
     assert job.state.status is Status.PAUSED

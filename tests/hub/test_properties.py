@@ -65,9 +65,12 @@ reports = st.fixed_dictionaries(
 )  # fmt: skip
 failures = st.builds(Failure, type=names, message=texts)
 endings = st.fixed_dictionaries(
-    {"outcome": st.sampled_from(["succeeded", "failed", "cancelled"])},
-    optional={"message": texts, "result": st.integers(-SAFE, SAFE), "error": failures},
-)
+    {"outcome": st.sampled_from(["succeeded", "failed", "failed", "cancelled"])},
+    optional={
+        "message": texts, "result": st.integers(-SAFE, SAFE), "error": failures, "retry": st.booleans(),
+        "retry_in_s": st.sampled_from([None, None, 0.0, 30.0]), "forced": st.sampled_from([False, False, False, True]),
+    },
+)  # fmt: skip
 messages: st.SearchStrategy[tuple[type[AttemptMessage], dict[str, Any]]] = st.one_of(
     st.tuples(st.just(Report), reports),
     st.tuples(st.just(Report), reports),
@@ -127,7 +130,9 @@ class Life(RuleBasedStateMachine):
             was.artifacts,
         )
         self.check_fraction(was, state, change)
-        self.check_attempts(state, change)
+        self.check_attempts(was, state, change)
+        self.check_waiting(job, was, change)
+        self.check_time(was, state, change)
         assert unsafe_number(msgspec.to_builtins(state)) is None
         self.desk.take(job, change)
 
@@ -139,12 +144,32 @@ class Life(RuleBasedStateMachine):
             assert state.fraction is not None
             assert state.fraction >= was.fraction
 
-    def check_attempts(self, state: JobState, change: Change) -> None:
+    def check_attempts(self, was: JobState, state: JobState, change: Change) -> None:
         """Each attempt that ended has exactly one outcome, and the log one line that says so."""
         over = state.attempt if state.status.terminal else state.attempt - 1
         assert [attempt.attempt for attempt in state.attempts] == list(range(1, over + 1))
+        assert was.attempt == state.attempt or state.acked == 0
         ends = [line.event for line in change.entries if line.event in ENDS]
         assert len(ends) == (change.ended is not None)
+
+    def check_waiting(self, job: Job, was: JobState, change: Change) -> None:
+        """Only what is queued waits for a time; then, or by hand, it is made ready, unless somebody else runs it."""
+        state = job.state
+        assert state.attempt <= state.max_attempts
+        assert state.retry_at is None or state.status is Status.QUEUED
+        if state.status is Status.QUEUED:
+            assert job.next_deadline == (state.retry_at if job.facts.startable else None)
+        if change.ready:
+            assert (state.status, state.retry_at) == (Status.QUEUED, None)
+            assert was.attempt < state.attempt or was.retry_at is not None or was.status is Status.QUEUED
+
+    def check_time(self, was: JobState, state: JobState, change: Change) -> None:
+        """The clock of the work runs while it does, and within an attempt it never goes back."""
+        now = self.desk.now
+        assert (state.working_since is not None) is (state.status in (Status.RUNNING, Status.CANCELLING))
+        assert (state.pause is not None) <= (state.status in (Status.PAUSED, Status.LOST))
+        assert was.attempt != state.attempt or state.worked_ms(now) >= was.worked_ms(now)
+        assert change.force in (None, was.attempt)
 
     # ── What happens ──────────────────────────────────────────────────────────
 
@@ -153,11 +178,22 @@ class Life(RuleBasedStateMachine):
         return jobs[number % len(jobs)]
 
     @precondition(lambda self: len(self.desk.jobs) < JOBS)
-    @rule(place=st.sampled_from(["process", "thread", "outside"]), history=histories, total=maybe)
-    def create(self, place: Place, history: Curve | None, total: float | None) -> None:
+    @rule(
+        place=st.sampled_from(["process", "thread", "loop", "outside"]),
+        history=histories,
+        total=maybe,
+        retries=st.integers(0, 3),
+        timeout_s=st.sampled_from([None, None, 1.0, 70.0]),
+    )
+    def create(
+        self, place: Place, history: Curve | None, total: float | None, retries: int, timeout_s: float | None
+    ) -> None:
         self.made += 1
-        facts = JobFacts(id=f"j{self.made}", kind="k", title="T", created_at=self.desk.now, place=place, give_up_s=100)
-        job = Job(facts, JobState(total=total), history)
+        facts = JobFacts(
+            id=f"j{self.made}", kind="k", title="T", created_at=self.desk.now, place=place, give_up_s=100,
+            retries=retries, timeout_s=timeout_s,
+        )  # fmt: skip
+        job = Job(facts, JobState(total=total, max_attempts=1 + retries), history)
         self.desk.take(job, job.created(self.desk.now))
 
     @precondition(lambda self: self.desk.jobs)
@@ -208,6 +244,13 @@ class Life(RuleBasedStateMachine):
     def retry(self, number: int) -> None:
         job = self.job(number)
         self.step(job, lambda: job.retry(None, self.desk.now))
+
+    @precondition(lambda self: self.desk.jobs)
+    @rule(number=st.integers(0, 9), resume=st.booleans())
+    def pause_or_resume(self, number: int, resume: bool) -> None:
+        job = self.job(number)
+        act = job.resume if resume else job.pause
+        self.step(job, lambda: act("ada", self.desk.now))
 
     @precondition(lambda self: self.desk.jobs)
     @rule(number=st.integers(0, 9), what=st.sampled_from(["gone", "gone", "not started", "interrupted", "launching"]))

@@ -27,14 +27,14 @@ from tests.hub.made import T0, plain, running
 NAMES: list[tuple[Any, str]] = [
     (FromViewer, "hello subscribe unsubscribe start cancel retry pause resume visible ping"),
     (ToViewer, "welcome ok error subscribed snapshot update log summary beat gone pong closing"),
-    (FromWorker, "open report phase entry checkpoint cancel_received cancel_ack artifact finish beat"),
-    (ToWorker, "opened ack cancel pause resume revoked closing error"),
+    (FromWorker, "open report phase entry checkpoint cancel_received cancel_ack artifact finish beat start stack"),
+    (ToWorker, "opened ack ok cancel pause resume revoked stack child closing error"),
 ]
 WHOLE = (
     "id kind title params tags by status attempt max_attempts seq done total unit fraction rate eta_s eta_low_s "
     "eta_high_s typical phase phases counters message stalled retry_at queue_position starts_in_s pause worker "
     "viewers cancel checkpoint result error artifacts attempts created_at started_at advanced_at heard_at "
-    "finished_at elapsed_s"
+    "finished_at elapsed_s children parent priority timeout_s"
 )
 CODES = {1000, 1001, 1007, 1008, 1009, 1012, 1013, 4400, 4401, 4403, 4408, 4429}
 
@@ -85,11 +85,12 @@ def _packed(message: dict[str, object]) -> bytes:
 
 def test_every_message_of_a_worker_about_an_attempt_is_taken_by_a_job() -> None:
     job: Job = running()
-    assert {type_.__struct_config__.tag for type_ in job._takes} == set(NAMES[2][1].split()) - {"open"}
+    asking = {"open", "start", "stack"}
+    assert {type_.__struct_config__.tag for type_ in job._takes} == set(NAMES[2][1].split()) - asking
 
 
 def test_the_face_toward_what_starts_work_is_an_interface() -> None:
     assert {name for name in vars(Launcher) if not name.startswith("_")} == {
-        "kinds", "prepare", "launch", "adopt", "stop", "close",
+        "kinds", "prepare", "launch", "adopt", "stop", "stack", "close",
     }  # fmt: skip
     assert {name for name in vars(Link) if not name.startswith("_")} == {"receive", "close"}

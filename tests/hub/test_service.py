@@ -202,6 +202,43 @@ async def test_samples_history_and_deletions_hold_over_a_restart(db: Path) -> No
         assert {run["job"] for run in history["runs"]} == {kept.id, doomed.id}
 
 
+async def test_what_is_stored_last_starts_nothing_any_more(hub: Served) -> None:
+    work = await hub.started()
+    held = hub.service.hub.jobs[work.id]
+    hub.service.runner.abandon()
+    hub.service.hub.on_force(held, 1)
+    await hub.job(work.id)
+    assert hub.launcher.stopped == []
+
+
+async def test_the_hubs_absence_is_no_stall(db: Path) -> None:
+    async with serving(db) as hub:
+        work = await hub.outside()
+        held = hub.service.hub.jobs[work.id]
+        assert held.job.state.advanced_at is not None
+        held.job.state.advanced_at -= 3_600_000
+        held.unsaved = True
+    async with serving(db) as hub:
+        again = await hub.worker()
+        await again.open(job=work.id, attempt=1)
+        assert (await hub.job(work.id))["stalled"] is False
+        assert "stalled" not in await hub.events(work.id)
+
+
+async def test_the_hubs_absence_gives_no_lost_worker_up(db: Path) -> None:
+    async with serving(db, lease_s=0.02) as hub:
+        work = await hub.outside()
+        await (await hub.watching(f"job:{work.id}")).job(work.id, status="lost")
+        state = hub.service.hub.jobs[work.id].job.state
+        assert state.lost_at is not None
+        state.lost_at -= 2 * 3_600_000
+        hub.service.hub.jobs[work.id].unsaved = True
+    async with serving(db) as hub:
+        assert (await hub.job(work.id))["status"] == "lost"
+        again = await hub.worker()
+        assert (await again.open(job=work.id, attempt=1))["status"] == "running"
+
+
 # ── Stop ──────────────────────────────────────────────────────────────────────
 
 
@@ -342,7 +379,7 @@ async def test_work_that_cannot_be_started_has_failed_and_says_why(hub: Served) 
 
 async def test_a_hub_without_an_address_starts_nothing_in_another_process(db: Path) -> None:
     async with serving(db) as hub:
-        hub.service.runner.reachable = False
+        hub.service.runner.starter.reachable = False
         feed = await hub.watching("jobs")
         answer = await hub.http.post("/api/jobs", json={"kind": "import-orders"})
         job = await feed.job(answer.json()["id"], status="failed")
@@ -368,7 +405,6 @@ async def test_work_in_the_hubs_own_process_speaks_the_same_messages(hub: Served
     work.say(WorkerBeat(job=work.job, attempt=1))
     await viewer.ask("cancel", job=work.job)
     assert (await work.hear()).reason is None
-    assert (await viewer.ask("cancel", job=work.job, force=True))["code"] == "conflict"
     work.say(CancelAck(job=work.job, attempt=1, n=2))
     assert (await work.hear()).n == 2
     work.say(Finish(job=work.job, attempt=1, n=3, outcome="cancelled"))

@@ -12,7 +12,7 @@ from rich.console import Console
 from hub import listing
 from hub.protocol import Beat, Gone, Log, Snapshot, Update
 from hub.terminal import Bars, JsonLines, Lines, entry_words, lost_words
-from hub.view import ErrorView, JobView, KindView, LogEntry, Phase, Status
+from hub.view import Children, ErrorView, JobView, KindView, LogEntry, Phase, Status
 from hub.watch import Lost, Told
 from tests.hub.test_words import job
 
@@ -204,3 +204,33 @@ def test_kinds_are_listed_with_what_they_need() -> None:
         "two  Two",
     ]
     assert list(listing.kind_lines([])) == ["This hub serves no kinds."]
+
+
+# ── Parents and children ──────────────────────────────────────────────────────
+
+
+def test_children_that_are_under_way_stand_below_their_parent() -> None:
+    jobs = [
+        job(id="p", title="Parent", created_at=1),
+        job(id="x", title="Another", created_at=2),
+        job(id="c", title="Child", parent="p", created_at=3),
+        job(id="g", title="Grandchild", parent="c", created_at=4),
+        job(id="q", title="Queued child", parent="p", status=Status.QUEUED, created_at=5),
+        job(id="o", title="Orphan", parent="gone", status=Status.QUEUED, created_at=6),
+    ]
+    lines = picture(known(*jobs)).splitlines()
+    assert [line.partition("  ")[0] for line in lines] == ["Parent", "└ Child", "└ Grandchild", "Another", "└ Orphan"]
+
+
+def test_a_child_that_ended_does_not_stand_among_the_ended_jobs() -> None:
+    going, ended = job(id="c", title="Child", parent="p"), job(id="c", parent="p", status=Status.SUCCEEDED)
+    assert "No job is running" in picture(known(going), known(ended))
+
+
+def test_a_list_in_a_terminal_marks_children_and_counts_them() -> None:
+    console = Console(file=io.StringIO(), width=140, force_terminal=True)
+    parent = job(title="Batch", fraction=0.5, children=Children(total=4, succeeded=1, failed=1), total=4, unit="jobs")
+    with console.capture() as capture:
+        listing.print_jobs(console, [parent, job(title="Part", parent="J")])
+    assert "50 %, 2 / 4 jobs, 1 failed" in capture.get()
+    assert "└ Part" in capture.get()

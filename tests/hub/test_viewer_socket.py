@@ -590,11 +590,20 @@ async def test_a_retry_is_answered_with_the_next_attempt_and_viewers_get_a_snaps
     assert (await hub.handed_out()).attempt == 2
 
 
-async def test_pause_and_resume_are_conflicts_while_no_worker_can(hub: Served) -> None:
+async def test_a_worker_is_told_to_pause_and_to_go_on(hub: Served) -> None:
     work = await hub.outside()
-    viewer = await hub.viewer()
-    for verb in ("pause", "resume"):
-        assert (await viewer.ask(verb, job=work.id))["code"] == "conflict"
+    viewer = await hub.watching(f"job:{work.id}")
+    answer = await viewer.ask("pause", job=work.id)
+    assert (answer["job"]["status"], answer["job"]["pause"]["by"]) == ("paused", None)
+    assert (await work.next("pause")).items() >= {"job": work.id, "attempt": 1}.items()
+    await viewer.job(work.id, status="paused")
+    back = await hub.worker()
+    assert (await back.open(job=work.id, attempt=1))["status"] == "paused"
+    assert (await viewer.ask("resume", job=work.id))["job"]["status"] == "running"
+    await back.next("resume", job=work.id, attempt=1)
+    assert (await viewer.job(work.id, status="running"))["pause"] is None
+    await back.finish()
+    assert (await viewer.ask("pause", job=work.id))["code"] == "conflict"
 
 
 # ── Wrong input ───────────────────────────────────────────────────────────────

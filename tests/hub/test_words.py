@@ -8,12 +8,12 @@ import msgspec
 import pytest
 
 from hub import words
-from hub.view import ErrorView, JobView, Phase, Status
+from hub.view import Children, ErrorView, JobView, Phase, Status
 
 KNOWN: dict[str, Any] = dict.fromkeys(JobView.__struct_fields__)
 KNOWN |= {"id": "J", "attempt": 1, "seq": 1, "status": Status.RUNNING, "counters": {}, "stalled": False, "viewers": 0}
 KNOWN |= {"artifacts": [], "elapsed_s": 12.0, "kind": "k", "title": "T", "tags": {}, "max_attempts": 1}
-KNOWN |= {"created_at": 0, "phases": [], "params": msgspec.UNSET, "attempts": msgspec.UNSET}
+KNOWN |= {"priority": 0, "created_at": 0, "phases": [], "params": msgspec.UNSET, "attempts": msgspec.UNSET}
 KNOWN |= {"result": msgspec.UNSET, "report_token": msgspec.UNSET}
 
 
@@ -128,6 +128,11 @@ def test_a_phase_is_named_with_its_place() -> None:
         ({"stalled": True, "status": Status.FAILED}, "failed"),
         ({"status": Status.QUEUED, "queue_position": 3}, "queued, number 3"),
         ({"status": Status.QUEUED}, "queued"),
+        ({"status": Status.PAUSED}, "paused"),
+        (
+            {"status": Status.QUEUED, "retry_at": 5, "attempt": 2, "max_attempts": 4},
+            "waiting to try again, attempt 2 of 4",
+        ),
     ],
 )
 def test_a_status_comes_with_what_stands_beside_it(changed: dict[str, Any], said: str) -> None:
@@ -138,6 +143,27 @@ def test_progress_is_one_line_of_what_is_known() -> None:
     moving = job(fraction=0.41, done=12, total=50, unit="rows", rate=3.0, eta_s=30.0, phase=0, phases=[Phase(name="A")])
     assert words.progress(moving) == "running, 41 %, 12 / 50 rows, 3 rows/s, 30 s left, A (1 of 1)"
     assert words.progress(job(status=Status.PAUSED, rate=3.0)) == "paused"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, ""),
+        ({"children": Children(total=1200, succeeded=1000)}, "1,000 / 1,200 jobs"),
+        ({"children": Children(total=9, succeeded=1, failed=2, cancelled=3)}, "6 / 9 jobs, 2 failed, 3 cancelled"),
+        ({"children": Children(total=9, failed=2), "unit": "jobs", "total": 9}, "2 failed"),
+        ({"children": Children(total=9, failed=2), "unit": "jobs", "total": 10}, "2 / 9 jobs, 2 failed"),
+    ],
+)
+def test_what_a_job_started_is_said_once(changed: dict[str, Any], said: str) -> None:
+    assert words.started(job(**changed)) == said
+
+
+def test_an_end_says_how_many_children_ended_badly() -> None:
+    succeeded = job(status=Status.SUCCEEDED, children=Children(total=2, succeeded=2))
+    assert words.ending(succeeded) == "succeeded after 12 s"
+    counting = job(status=Status.FAILED, children=Children(total=2, failed=1, succeeded=1), unit="jobs", total=2)
+    assert words.ending(counting) == "failed after 12 s (1 failed)"
 
 
 def test_an_end_says_how_and_why() -> None:

@@ -83,6 +83,12 @@ async def test_handed_out_work_needs_its_token(hub: Served) -> None:
     assert (await worker.open(**claim))["status"] == "running"
 
 
+async def test_the_key_of_work_that_the_hub_started_opens_none_from_outside(hub: Served) -> None:
+    await hub.started(key="k")
+    refused = await (await hub.worker()).ask("open", kind="import-orders", key="k")
+    assert (refused["code"], refused["field"]) == ("conflict", "key")
+
+
 async def test_the_token_of_one_job_does_not_open_another(hub: Served) -> None:
     for _ in range(2):
         await hub.http.post("/api/jobs", json={"kind": "import-orders"})
@@ -445,6 +451,7 @@ async def test_a_worker_of_an_old_attempt_is_revoked_whatever_it_says(hub: Serve
     old = await hub.worker(handout.token)
     await old.open(job=handout.job, attempt=1)
     await old.finish("failed")
+    hub.launcher.exited(old.id, 1, "exit status 0")
     await hub.http.post(f"/api/jobs/{old.id}/retry")
     new = await hub.taken_up()
     assert new.attempt == 2
@@ -607,3 +614,68 @@ async def test_the_hub_says_closing_to_workers_too(hub: Served) -> None:
     await hub.service.restart()
     assert await worker.close_code() == 1012
     assert worker.messages[-1]["type"] == "closing"
+
+
+async def test_a_job_that_stalls_again_and_again_is_watched_by_one_timer(db: Path) -> None:
+    async with serving(db, derived_interval_s=600, stall_gaps=1) as hub:
+        worker = await hub.outside()
+        inner, clock, ahead_ms = hub.service.hub, hub.service.hub.clock, 0
+        inner.clock = inner.alarm._clock = lambda: clock() + ahead_ms
+        for _ in range(30):
+            for _ in range(20):
+                ahead_ms += 1_000
+                inner.alarm.slept_ms()
+                inner.alarm._call()
+            for _ in range(3):  # the usual gap stays a short one
+                await worker.store("entry", level="info", text="on and on")
+        assert (await hub.events(worker.id)).count("stalled") == 30
+        assert len(inner.alarm._deadlines) < 6
+
+
+async def test_a_worker_that_was_cancelled_while_it_was_away_is_told_so(hub: Served) -> None:
+    worker = await hub.outside(key="k")
+    await worker.socket.close()
+    await hub.http.post(f"/api/jobs/{worker.id}/cancel", json={"force": True})
+    again = await hub.worker()
+    for asked in ({"job": worker.id, "attempt": 1}, {"kind": "sync", "key": "k"}):
+        revoked = await again.ask("open", **asked)
+        assert (revoked["type"], revoked["status"]) == ("revoked", "cancelled")
+
+
+async def test_another_worker_is_told_that_the_job_goes_on(hub: Served) -> None:
+    first = await hub.outside()
+    second = await hub.worker()
+    await second.open(job=first.id, attempt=1)
+    assert (await first.next("revoked"))["status"] == "running"
+    await first.report(done=1)
+    assert (await first.next("revoked"))["status"] == "running"
+
+
+# ── When it began ─────────────────────────────────────────────────────────────
+
+
+async def test_work_that_is_told_of_late_took_as_long_as_it_says(hub: Served) -> None:
+    began_at = hub.service.hub.clock() - 600_000
+    worker = await hub.outside(started_at=began_at)
+    job = await hub.job(worker.id)
+    assert (job["started_at"], job["elapsed_s"] >= 600, job["stalled"]) == (began_at, True, False)
+    await worker.finish()
+    [run] = (await hub.http.get("/api/kinds/sync/history")).json()["runs"]
+    assert 600 <= run["elapsed_s"] < 660
+
+
+@pytest.mark.parametrize("off_ms", [3_600_000, -367 * 86_400_000])
+async def test_a_beginning_that_cannot_be_true_is_disregarded(hub: Served, off_ms: int) -> None:
+    worker = await hub.outside(started_at=hub.service.hub.clock() + off_ms)
+    assert (await hub.job(worker.id))["elapsed_s"] < 60
+
+
+async def test_only_the_first_attempt_from_outside_may_have_begun_before_it_was_told_of(hub: Served) -> None:
+    began_at = hub.service.hub.clock() - 600_000
+    worker = await hub.outside(key="k")
+    await worker.finish("failed", retry_in_s=60)
+    assert (await worker.open(kind="sync", key="k", started_at=began_at))["attempt"] == 2
+    assert (await hub.job(worker.id))["started_at"] > began_at
+    ours = await hub.started()
+    await ours.open(job=ours.id, attempt=1, started_at=began_at)
+    assert (await hub.job(ours.id))["started_at"] > began_at

@@ -18,15 +18,19 @@ from hub.protocol import (
     Ack,
     CancelOrder,
     CancelWork,
+    Checkpoint,
+    Error,
     FromWorker,
     Numbered,
     Open,
     Opened,
     RevokedWork,
     SavedCheckpoint,
+    StartChild,
     ToWorker,
 )
 from hub.view import Status
+from tests.workers.children import taken
 
 M = TypeVar("M")
 BOUND_S = 20.0  # no test waits longer for anything
@@ -41,6 +45,7 @@ class FakeHub:
         acking: whether messages are stored and acknowledged; otherwise they are heard and forgotten.
         headers: of each handshake.
         subprotocols: what it offers.
+        answer_start: what it says to the start of a child; None for nothing.
     """
 
     def __init__(self, address_file: Path | None = None) -> None:
@@ -53,6 +58,11 @@ class FakeHub:
         self.checkpoint: SavedCheckpoint | None = None
         self.cancel_order: CancelOrder | None = None
         self.revoked: str | None = None
+        self.status: Status | None = None
+        self.answer_start: Callable[[StartChild], ToWorker | None] = taken
+        self.refusal: str | None = None
+        self.paused = False
+        self._outside: dict[str | None, str] = {}
         self.port = 0
         self._address_file = address_file
         self._sockets: set[ServerConnection] = set()
@@ -68,9 +78,9 @@ class FakeHub:
     ) -> None:
         await self.stop()
 
-    async def start(self) -> None:
-        """Listen on a free port, and write the address file."""
-        self._server = await serve(self._serve, "127.0.0.1", 0, subprotocols=self.subprotocols, ping_interval=None)
+    async def start(self, port: int = 0) -> None:
+        """Listen on a port, a free one unless given, and write the address file."""
+        self._server = await serve(self._serve, "127.0.0.1", port, subprotocols=self.subprotocols, ping_interval=None)
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         if self._address_file is not None:
             self._address_file.write_bytes(msgspec.json.encode({"url": self.url, "pid": 1}))
@@ -87,6 +97,10 @@ class FakeHub:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    def address(self) -> str:
+        """Where it is, or was last."""
+        return self.url
 
     async def expect(self, kind: type[M], suits: Callable[[M], bool] = lambda _: True, nth: int = 1) -> M:
         """The nth message of a type that suits; waits for it."""
@@ -105,6 +119,14 @@ class FakeHub:
     async def cancel(self, job: str = "j1", attempt: int = 1, reason: str = "enough") -> None:
         """Ask for a cancel."""
         await self.send(CancelWork(job=job, attempt=attempt, reason=reason, by="ada", grace_s=5.0))
+
+    def keep_checkpoint(self, saved: Checkpoint) -> None:
+        """Whoever opens from here on is told of it."""
+        self.checkpoint = SavedCheckpoint(at=0, done=saved.done, fraction=None, data=saved.data)
+
+    def outside(self, kind: str) -> str:
+        """Id of the job of work from outside that was opened with this kind."""
+        return self._outside[next(message.key for message in self.of(Open) if message.kind == kind)]
 
     def of(self, kind: type[M]) -> list[M]:
         """All messages of a type so far."""
@@ -130,6 +152,9 @@ class FakeHub:
         self._news = asyncio.Event()
         if isinstance(message, Open):
             return [self._opened(message)]
+        if isinstance(message, StartChild):
+            answer = self.answer_start(message)
+            return [] if answer is None else [answer]
         if isinstance(message, Numbered) and self.acking:
             return [self._store(message)]
         return []
@@ -143,15 +168,18 @@ class FakeHub:
             self.acked[key] = message.n
         return Ack(job=message.job, attempt=message.attempt, n=self.acked[key])
 
-    def _opened(self, message: Open) -> Opened | RevokedWork:
-        job, attempt = message.job or "outside-1", message.attempt or 1
+    def _opened(self, message: Open) -> Opened | RevokedWork | Error:
+        if self.refusal is not None:
+            return Error(code="forbidden", message=self.refusal, id=message.id)
+        outside = self._outside.setdefault(message.key, f"outside-{len(self._outside) + 1}")
+        job, attempt = message.job or outside, message.attempt or 1
         if self.revoked is not None:
-            return RevokedWork(job=job, attempt=attempt, reason=self.revoked, id=message.id)
+            return RevokedWork(job=job, attempt=attempt, reason=self.revoked, status=self.status, id=message.id)
         return Opened(
             id=message.id,
             job=job,
             attempt=attempt,
-            status=Status.RUNNING,
+            status=Status.PAUSED if self.paused else Status.RUNNING,
             acked=self.acked.get((job, attempt), 0),
             lease_s=60.0,
             report_interval_s=0.1,

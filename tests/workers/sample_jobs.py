@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import logging
 import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 from workers import Cancelled, Job, job
@@ -41,8 +45,8 @@ def spin(job: Job) -> None:
 
 @job("clean-up")
 def clean_up(job: Job) -> None:
-    job.log("started")
     try:
+        job.log("started")  # a cancel may be raised here already
         while True:
             job.advance()
     except Cancelled:
@@ -60,9 +64,10 @@ def plain_cancel(job: Job) -> None:
 
 @job("finish-anyway")
 def finish_anyway(job: Job) -> str:
-    job.log("started")
-    while not job.cancelled:
-        pass
+    with contextlib.suppress(Cancelled):
+        job.log("started")  # a cancel may be raised here already
+        while not job.cancelled:
+            pass
     return "done all the same"
 
 
@@ -94,10 +99,61 @@ def leave_grandchildren(job: Job) -> None:
         signal.pause()
 
 
+@job("say-much")
+def say_much(job: Job) -> None:
+    """Prints and logs in all the ways that there are."""
+    print("\x1b[32mfrom print\x1b[0m")
+    print("10%\r50%\r100% of it")
+    subprocess.run([sys.executable, "-c", "print('from a grandchild')"], check=True)
+    logging.getLogger("shop.orders").info("%d orders", 3)
+    logging.getLogger("shop").warning("two are %s", "odd")
+    logging.getLogger("barcast.worker").warning("nothing of ours")
+    logging.basicConfig(format="%(levelname)s %(message)s")
+    try:
+        int("row 4")
+    except ValueError:
+        logging.getLogger("shop").exception("one is bad")
+    logging.getLogger("shop").debug("not this")
+    print("the end", end="")
+
+
+@job("close-output")
+def close_output(job: Job) -> str:
+    sys.stdout.close()
+    os.close(2)
+    return "quiet"
+
+
+@job("print-much")
+def print_much(job: Job) -> None:
+    logging.getLogger("shop").info("%d", "no number")
+    for number in range(1000):
+        print(f"line {number}")
+    for number in range(100):
+        logging.getLogger("shop").info("record %d", number)
+
+
+@job("hold-the-interpreter")
+def hold_the_interpreter(job: Job, seconds: int = 600) -> None:
+    """Sleeps in C without letting any other thread of Python run."""
+    ctypes.PyDLL(None).sleep(seconds)
+
+
+@job("sleep-in-python")
+def sleep_in_python(job: Job) -> None:
+    job.log("asleep")
+    threading.Event().wait()
+
+
+@job("start-one")
+def start_one(job: Job) -> object:
+    return job.start("add-up", limit=4).wait()
+
+
 @job("never-reports")
 def never_reports(job: Job) -> None:
-    job.log("started")
     try:
+        job.log("started")  # what stops it may be raised here already
         while True:
             pass
     finally:

@@ -7,13 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
-import pytest
 
-from hub.launch import Handout, ProcessId
+from hub.launch import ProcessId
 from hub.protocol import (
     CancelAck,
     CancelOrder,
@@ -21,61 +19,21 @@ from hub.protocol import (
     Checkpoint,
     Entry,
     Finish,
-    FromWorker,
+    Open,
+    PauseWork,
     PhaseStart,
     Report,
+    ResumeWork,
     SavedCheckpoint,
+    Stack,
+    StackWanted,
+    StartChild,
 )
+from tests.workers.children import ended
 from tests.workers.fake_hub import BOUND_S, FakeHub
-from workers.kinds import Kinds
-from workers.launcher import LocalLauncher
+from tests.workers.starting import JOB, Started
 from workers.order import mark
 from workers.process import Watch, identify, tree
-
-JOBS = Path(__file__).with_name("sample_jobs.py")
-
-
-class NoLink:
-    """A hub without work in its own process."""
-
-    def __init__(self, deliver: object) -> None:
-        self.deliver = deliver
-
-    def receive(self, message: FromWorker) -> None:
-        raise AssertionError(message)
-
-    def close(self) -> None:
-        pass
-
-
-class Started:
-    """A launcher, and the ends it told of."""
-
-    def __init__(self, address_file: Path, orphan_s: float = 600.0) -> None:
-        kinds = Kinds()
-        kinds.load(str(JOBS))
-        self.exits: asyncio.Queue[tuple[str, int, str]] = asyncio.Queue()
-        self.launcher = LocalLauncher(
-            kinds,
-            connect=NoLink,
-            exited=lambda job, attempt, how: self.exits.put_nowait((job, attempt, how)),
-            address_file=address_file,
-            orphan_s=orphan_s,
-        )
-
-    async def launch(self, kind: str, **params: object) -> ProcessId:
-        prepared = self.launcher.prepare(kind, params)
-        process = await self.launcher.launch(
-            Handout(job="j1", attempt=1, kind=kind, params=prepared.params, title=prepared.title, token="secret")
-        )
-        assert process is not None
-        return process
-
-    async def ended(self) -> str:
-        async with asyncio.timeout(BOUND_S):
-            job, attempt, how = await self.exits.get()
-        assert (job, attempt) == ("j1", 1)
-        return how
 
 
 def appear(path: Path, text: str) -> None:
@@ -83,14 +41,6 @@ def appear(path: Path, text: str) -> None:
     partial = path.with_suffix(".partial")
     partial.write_text(text)
     partial.replace(path)
-
-
-@pytest.fixture
-async def started(address_file: Path) -> AsyncIterator[Started]:
-    one = Started(address_file)
-    yield one
-    await one.launcher.stop("j1", 1, 0.0)
-    await one.launcher.close()
 
 
 async def test_a_child_reports_its_whole_story_in_order(hub: FakeHub, started: Started) -> None:
@@ -127,7 +77,7 @@ async def test_an_exception_is_the_error_with_its_traceback(hub: FakeHub, starte
 async def test_a_cancel_is_delivered_while_the_function_never_calls_back(hub: FakeHub, started: Started) -> None:
     await started.launch("spin")
     await hub.expect(Entry)
-    await hub.cancel()
+    await hub.cancel(JOB)
     await hub.expect(CancelReceived)
     await hub.expect(Finish)
 
@@ -137,7 +87,7 @@ async def test_a_cancel_is_acknowledged_before_the_cleanup_and_its_words_are_the
 ) -> None:
     await started.launch("clean-up")
     await hub.expect(Entry)
-    await hub.cancel()
+    await hub.cancel(JOB)
     finish = await hub.expect(Finish)
     assert (finish.outcome, finish.message) == ("cancelled", "Rolled back, nothing was changed")
     assert [type(message) for message in hub.stored] == [Entry, CancelAck, Entry, Finish]
@@ -147,7 +97,7 @@ async def test_a_cancel_is_acknowledged_before_the_cleanup_and_its_words_are_the
 async def test_a_tracked_loop_without_end_stops_at_its_next_step(hub: FakeHub, started: Started) -> None:
     await started.launch("plain-cancel")
     await hub.expect(Entry)
-    await hub.cancel()
+    await hub.cancel(JOB)
     finish = await hub.expect(Finish)
     assert (finish.outcome, finish.message) == ("cancelled", None)
 
@@ -155,7 +105,7 @@ async def test_a_tracked_loop_without_end_stops_at_its_next_step(hub: FakeHub, s
 async def test_success_wins_over_a_cancel(hub: FakeHub, started: Started) -> None:
     await started.launch("finish-anyway")
     await hub.expect(Entry)
-    await hub.cancel()
+    await hub.cancel(JOB)
     finish = await hub.expect(Finish)
     assert (finish.outcome, finish.result) == ("succeeded", "done all the same")
 
@@ -200,9 +150,9 @@ async def test_force_after_a_cancel_ends_as_cancelled_where_the_function_can_be_
 ) -> None:
     await started.launch("never-reports")
     await hub.expect(Entry)
-    await hub.cancel()
+    await hub.cancel(JOB)
     await hub.expect(CancelReceived)
-    assert await started.launcher.stop("j1", 1, BOUND_S)
+    assert await started.launcher.stop(JOB, 1, BOUND_S)
     finish = await hub.expect(Finish)
     assert finish.outcome == "cancelled"
 
@@ -211,10 +161,10 @@ async def test_force_kills_a_grandchild_in_its_own_session_that_ignores_sigterm(
     process = await started.launch("leave-grandchildren")
     grandchild = psutil.Process(int((await hub.expect(Entry)).text))
     assert grandchild.ppid() != process.pid
-    assert await started.launcher.stop("j1", 1, 0.2)
+    assert await started.launcher.stop(JOB, 1, 0.2)
     assert await started.ended() == "killed by SIGKILL"
     assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
-    assert not tree(None, mark("j1", 1))
+    assert not tree(None, mark(JOB, 1))
 
 
 async def test_a_child_goes_on_while_the_hub_is_away_and_finds_it_on_another_port(
@@ -262,7 +212,7 @@ async def test_a_child_without_a_hub_stops_itself_and_its_end_reaches_the_next_h
         assert await gone == os.EX_TEMPFAIL
     watch.close()
     second = Started(address_file)
-    assert second.launcher.adopt("j1", 1, process)
+    assert second.launcher.adopt(JOB, 1, process)
     await hub.start()
     finish = await hub.expect(Finish)
     assert finish.error is not None
@@ -293,6 +243,57 @@ async def test_an_end_that_no_hub_could_hear_reaches_the_next_one(
     await first.launcher.close()
 
 
+async def where(hub: FakeHub) -> str:
+    """Where the child says it is."""
+    await hub.send(StackWanted(id=1, job=JOB, attempt=1))
+    return (await hub.expect(Stack, nth=len(hub.of(Stack)) + 1)).text
+
+
+async def test_a_child_that_is_paused_waits_and_sigterm_ends_that(hub: FakeHub, started: Started) -> None:
+    process = await started.launch("clean-up")
+    await hub.expect(Entry)
+    await hub.send(PauseWork(job=JOB, attempt=1))
+    async with asyncio.timeout(BOUND_S):
+        while "in attend" not in await where(hub):
+            pass
+    os.kill(process.pid, signal.SIGTERM)
+    assert await started.ended() == "killed by SIGTERM"
+    assert not hub.of(Finish)
+
+
+async def test_a_child_found_paused_when_it_opens_does_not_begin(hub: FakeHub, started: Started) -> None:
+    hub.paused = True
+    await started.launch("add-up")
+    await hub.expect(Open)
+    await hub.send(ResumeWork(job=JOB, attempt=1))
+    assert (await hub.expect(Finish)).outcome == "succeeded"
+
+
+async def test_a_start_that_the_hub_did_not_answer_is_asked_for_again_from_the_next(
+    hub: FakeHub, started: Started
+) -> None:
+    answer, hub.answer_start = hub.answer_start, lambda start: None
+    await started.launch("start-one")
+    start = await hub.expect(StartChild)
+    await hub.stop()
+    hub.answer_start = answer
+    await hub.start()
+    again = await hub.expect(StartChild, nth=2)
+    assert again == start
+    await hub.stop()
+    await hub.start()
+    await hub.expect(Open, nth=3)
+    await hub.send(ended(start, result={"rows": 4}))
+    assert (await hub.expect(Finish)).result == {"rows": 4}
+    assert len(hub.of(StartChild)) == 2
+
+
+async def test_a_function_may_close_what_it_could_print_to(hub: FakeHub, started: Started) -> None:
+    await started.launch("close-output")
+    assert (await hub.expect(Finish)).result == "quiet"
+    assert await started.ended() == "exit status 0"
+
+
 async def test_processes_that_the_function_forks_end_as_they_should(hub: FakeHub, started: Started) -> None:
     await started.launch("fork")
     assert (await hub.expect(Finish)).result == "[1, 2]"
@@ -315,14 +316,14 @@ async def test_an_adopted_process_that_is_nobody_s_child_here_is_noticed_when_it
         ],
     )
     process = identify(int(orphan))
-    assert started.launcher.adopt("j1", 1, process)
+    assert started.launcher.adopt(JOB, 1, process)
     os.kill(process.pid, signal.SIGKILL)
     assert await started.ended() == "ended (its exit status is not known)"
 
 
 async def test_a_process_that_is_gone_is_not_adopted(started: Started) -> None:
-    assert not started.launcher.adopt("j1", 1, ProcessId(pid=2**22 - 1, started_at=0))
+    assert not started.launcher.adopt(JOB, 1, ProcessId(pid=2**22 - 1, started_at=0))
 
 
 async def test_another_process_with_the_same_number_is_not_adopted(started: Started) -> None:
-    assert not started.launcher.adopt("j1", 1, ProcessId(pid=os.getpid(), started_at=1))
+    assert not started.launcher.adopt(JOB, 1, ProcessId(pid=os.getpid(), started_at=1))

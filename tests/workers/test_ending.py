@@ -102,6 +102,14 @@ def test_sys_exit_means_what_it_means_in_a_script(attempt: Attempt, code: Any, o
     assert finish.outcome == outcome
 
 
+@pytest.mark.parametrize(("code", "message"), [(3, "exit status 3"), ("no room left", "no room left")])
+def test_sys_exit_says_why_in_its_own_words(attempt: Attempt, code: Any, message: str) -> None:
+    finish = run(attempt, raising(SystemExit(code)))
+    assert finish is not None
+    assert finish.error is not None
+    assert finish.error.message == message
+
+
 def test_an_interrupted_function_reports_no_end(attempt: Attempt) -> None:
     attempt.stop.interrupt("the hub stops")
     assert run(attempt, lambda: None) is None

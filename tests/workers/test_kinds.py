@@ -79,6 +79,25 @@ def test_a_kind_tells_the_hub_what_it_is() -> None:
     assert info.cancel_note == "rolls back"
 
 
+def test_a_kind_says_how_it_is_tried_again_and_how_many_run_at_once() -> None:
+    @job(
+        "load",
+        retries=3,
+        backoff_s=1,
+        backoff_max_s=60,
+        no_retry=[ValueError],
+        timeout_s=30,
+        concurrency=2,
+        priority=-5,
+    )
+    def load(job: Job) -> None: ...
+
+    info = kind_of(load).info
+    assert (info.retries, info.backoff_s, info.backoff_max_s, info.timeout_s) == (3, 1.0, 60.0, 30.0)
+    assert (info.concurrency, info.priority) == (2, -5)
+    assert kind_of(load).no_retry == (ValueError,)
+
+
 def test_the_schema_has_no_references_and_all_that_a_form_needs() -> None:
     schema = kind_of(import_orders).info.params
     assert "$ref" not in str(schema)
@@ -178,6 +197,16 @@ def test_a_function_that_cannot_be_a_job_is_refused_by_name(function: Callable[.
         ({"kind": "no spaces"}, "kind"),
         ({"kind": "-dash"}, "kind"),
         ({"retries": -1}, "retries"),
+        ({"backoff_s": -1}, "backoff_s"),
+        ({"backoff_max_s": "long"}, "backoff_max_s"),
+        ({"no_retry": ValueError}, "no_retry"),
+        ({"no_retry": [ValueError()]}, "no_retry"),
+        ({"no_retry": [int]}, "no_retry"),
+        ({"timeout_s": 0}, "timeout_s"),
+        ({"timeout_s": -1}, "timeout_s"),
+        ({"concurrency": 0}, "concurrency"),
+        ({"concurrency": True}, "concurrency"),
+        ({"priority": 101}, "priority"),
         ({"grace_s": float("nan")}, "grace_s"),
         ({"stall_s": -1}, "stall_s"),
         ({"runs_in": "cloud"}, "runs_in"),

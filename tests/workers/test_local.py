@@ -6,9 +6,10 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import pytest
+from msgspec import Meta
 
 from hub.launch import Handout
 from hub.protocol import (
@@ -22,6 +23,7 @@ from hub.protocol import (
     Numbered,
     Open,
     Opened,
+    RevokedWork,
     ToWorker,
 )
 from hub.view import Status
@@ -31,6 +33,7 @@ from workers.kinds import Kinds
 from workers.launcher import LocalLauncher
 
 BOUND_S = 20.0
+M = TypeVar("M")
 
 
 class MemoryHub:
@@ -56,11 +59,11 @@ class MemoryHub:
     def close(self) -> None:
         self.closed = True
 
-    async def expect(self, kind: type[FromWorker]) -> FromWorker:
+    async def expect(self, kind: type[M], nth: int = 1) -> M:
         async with asyncio.timeout(BOUND_S):
-            while not (found := [message for message in self.messages if type(message) is kind]):
+            while len(found := [message for message in self.messages if isinstance(message, kind)]) < nth:
                 await self._news.wait()
-        return found[0]
+        return found[nth - 1]
 
     def cancel(self) -> None:
         self.deliver(CancelWork(job="j1", attempt=1, reason=None, by=None, grace_s=5.0))
@@ -103,6 +106,33 @@ async def chatter(job: Job) -> None:
         job.log(f"{number}")
 
 
+@job("stubborn")
+async def stubborn(job: Job) -> None:
+    job.log("asleep")
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            job.log("not yet")
+            if job.counter("asked"):
+                raise
+            job.count("asked")
+
+
+@job("until-told", runs_in="thread")
+def until_told(job: Job) -> int:
+    job.log(f"attempt {job.attempt}")
+    assert TOLD.wait(BOUND_S)
+    return job.attempt
+
+
+@job("positive")
+async def positive(job: Job, number: Annotated[int, Meta(gt=0)] = 1) -> None: ...
+
+
+TOLD = threading.Event()
+
+
 class House:
     """A launcher with a hub in memory."""
 
@@ -115,6 +145,9 @@ class House:
             sleeper,
             async_spinner,
             chatter,
+            stubborn,
+            until_told,
+            positive,
         ]
         self.launcher = LocalLauncher(
             Kinds(functions), connect=self._connect, exited=lambda *_: None, address_file=folder / "hub.address"
@@ -124,8 +157,8 @@ class House:
         self.hub = MemoryHub(deliver)
         return self.hub
 
-    async def start(self, kind: str) -> MemoryHub:
-        handout = Handout(job="j1", attempt=1, kind=kind, params={}, title=kind, token="")
+    async def start(self, kind: str, attempt: int = 1, **params: Any) -> MemoryHub:
+        handout = Handout(job="j1", attempt=attempt, kind=kind, params=params, title=kind, token="")
         assert await self.launcher.launch(handout) is None
         assert self.hub is not None
         return self.hub
@@ -142,7 +175,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_work_in_the_hub_s_process_tells_the_same_story(house: House, kind: str) -> None:
     hub = await house.start(kind)
     finish = await hub.expect(Finish)
-    assert isinstance(finish, Finish)
     assert (finish.outcome, finish.result) == ("succeeded", 3)
     assert [type(message) for message in hub.messages if isinstance(message, Numbered)] == [Entry, Finish]
 
@@ -154,7 +186,6 @@ async def test_a_cancel_is_received_at_once_and_raised_at_the_next_report(house:
     hub.cancel()
     await hub.expect(CancelReceived)
     finish = await hub.expect(Finish)
-    assert isinstance(finish, Finish)
     assert finish.outcome == "cancelled"
     assert [type(message) for message in hub.messages if isinstance(message, Numbered)] == [Entry, CancelAck, Finish]
 
@@ -167,8 +198,39 @@ async def test_a_suspended_coroutine_is_left_alone_until_force_is_asked_for(hous
     assert not [message for message in hub.messages if isinstance(message, Finish)]
     assert await house.launcher.stop("j1", 1, BOUND_S)
     finish = await hub.expect(Finish)
-    assert isinstance(finish, Finish)
     assert finish.outcome == "cancelled"
+
+
+async def test_a_coroutine_that_will_not_end_is_not_said_to_have_ended(house: House) -> None:
+    hub = await house.start("stubborn")
+    await hub.expect(Entry)
+    hub.cancel()
+    assert not await house.launcher.stop("j1", 1, 0.0)
+    await hub.expect(Entry, nth=2)
+    assert await house.launcher.stop("j1", 1, BOUND_S)
+    assert (await hub.expect(Finish)).outcome == "cancelled"
+
+
+async def test_a_next_attempt_waits_until_nothing_of_the_one_before_it_is_left(house: House) -> None:
+    TOLD.clear()
+    hub = await house.start("until-told")
+    await hub.expect(Entry)
+    hub.deliver(RevokedWork(job="j1", attempt=1, reason="given up"))
+    await house.start("until-told", attempt=2)
+    await house.start("on-loop", attempt=3)
+    await asyncio.sleep(0)
+    assert [message.attempt for message in hub.messages if isinstance(message, Open)] == [1]
+    TOLD.set()
+    assert (await hub.expect(Finish)).result == 2
+    assert (await hub.expect(Finish, nth=2)).result == 3
+    assert [message.attempt for message in hub.messages if isinstance(message, Open)] == [1, 2, 3]
+
+
+async def test_parameters_that_do_not_fit_any_more_are_told_as_a_failure(house: House) -> None:
+    hub = await house.start("positive", number=-1)
+    finish = await hub.expect(Finish)
+    assert finish.error is not None
+    assert finish.error.type == "Invalid"
 
 
 async def test_a_thread_cannot_be_forced(house: House) -> None:
@@ -189,7 +251,6 @@ async def test_a_hub_that_stops_interrupts_work_in_its_process_without_an_end(ho
 async def test_a_coroutine_that_says_more_than_can_wait_fails_and_the_loop_goes_on(house: House) -> None:
     hub = await house.start("chatter")
     finish = await hub.expect(Finish)
-    assert isinstance(finish, Finish)
     assert finish.error is not None
     assert finish.error.type == "TooMany"
 

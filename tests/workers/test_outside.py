@@ -13,7 +13,7 @@ import pytest
 from hub.protocol import Entry, Finish, Open, Report
 from tests.workers.fake_hub import BOUND_S, FakeHub
 from workers import Cancelled, track
-from workers.outside import kind_name
+from workers.outside import kind_name, opening
 
 T = TypeVar("T")
 
@@ -100,3 +100,18 @@ def test_a_wrong_address_does_not_disturb_the_loop(monkeypatch: pytest.MonkeyPat
 )
 def test_any_text_becomes_a_valid_kind(text: str, kind: str) -> None:
     assert kind_name(text) == kind
+
+
+@pytest.mark.parametrize(
+    ("script", "kind"),
+    [
+        (["/opt/nightly sync.py", "--all"], "nightly-sync"),
+        (["-c"], "script"),
+        (["/x/ipykernel_launcher.py"], "notebook"),
+    ],
+)
+def test_a_kind_that_is_not_given_is_the_scripts_name(
+    monkeypatch: pytest.MonkeyPatch, script: list[str], kind: str
+) -> None:
+    monkeypatch.setattr("sys.argv", script)
+    assert opening(None).kind == kind

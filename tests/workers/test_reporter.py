@@ -73,7 +73,11 @@ class Desk:
         self.job = Job(self.attempt, "A job")
 
     def open(
-        self, acked: int = 0, checkpoint: SavedCheckpoint | None = None, cancel: CancelOrder | None = None
+        self,
+        acked: int = 0,
+        checkpoint: SavedCheckpoint | None = None,
+        cancel: CancelOrder | None = None,
+        lease_s: float = 60.0,
     ) -> None:
         opened = Opened(
             id=1,
@@ -81,7 +85,7 @@ class Desk:
             attempt=2,
             status=Status.RUNNING,
             acked=acked,
-            lease_s=60.0,
+            lease_s=lease_s,
             report_interval_s=0.1,
             checkpoint=checkpoint,
             cancel=cancel,
@@ -149,6 +153,15 @@ def test_an_attempt_with_nothing_to_say_beats(desk: Desk) -> None:
     assert names(desk.turn(5.0)) == ["WorkerBeat"]
     assert desk.turn(9.9) == []
     assert isinstance(desk.turn(10.0)[0], WorkerBeat)
+
+
+@pytest.mark.parametrize(("lease_s", "beat_s"), [(6.0, 2.0), (0.1875, 0.0625)])
+def test_it_beats_three_times_within_a_lease_that_is_short(desk: Desk, lease_s: float, beat_s: float) -> None:
+    desk.open(lease_s=lease_s)
+    assert desk.turn(0.0) == []
+    assert desk.attempt.wait_s(0.0) == min(beat_s, 0.1)
+    assert desk.turn(beat_s * 0.9) == []
+    assert names(desk.turn(beat_s)) == ["WorkerBeat"]
 
 
 def test_the_worker_is_named_on_every_connection() -> None:
@@ -566,9 +579,19 @@ def test_a_refused_plan_does_not(desk: Desk) -> None:
 def test_what_concerns_another_attempt_changes_nothing(desk: Desk) -> None:
     desk.roster.hear(CancelWork(job="j1", attempt=1, reason=None, by=None, grace_s=5.0))
     desk.roster.hear(RevokedWork(job="j2", attempt=2, reason="not you"))
-    desk.roster.hear(PauseWork(job="j1", attempt=2))
+    desk.roster.hear(PauseWork(job="j1", attempt=1))
     desk.job.raise_if_cancelled()
     assert not desk.job.cancelled
+    assert not desk.job.paused
+
+
+def test_an_attempt_that_was_resumed_while_its_hub_was_away_goes_on(desk: Desk) -> None:
+    desk.roster.hear(PauseWork(job="j1", attempt=2))
+    paused = desk.job.paused
+    desk.roster.detach()
+    desk.open()
+    assert (paused, desk.job.paused) == (True, False)
+    desk.job.raise_if_cancelled()
 
 
 def test_the_reporter_s_thread_sends_what_is_said_and_what_is_left_when_it_closes() -> None:

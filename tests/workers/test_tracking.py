@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from itertools import count
 
 import pytest
 
@@ -22,6 +25,20 @@ def attempt() -> Attempt:
 @pytest.fixture
 def job(attempt: Attempt) -> Job:
     return Job(attempt, "A job")
+
+
+class Backwards(list[int]):
+    """A list that is not gone through like one."""
+
+    def __iter__(self) -> Iterator[int]:
+        return reversed(self)
+
+
+def every_way(length: int) -> list[Iterable[int]]:
+    """The same items as a list, a tuple, ranges short and beyond a machine word, and as a generator."""
+    items = list(range(length))
+    far = range(2**70, 2**70 + length)
+    return [items, tuple(items), range(length), far, (item for item in items)]
 
 
 ORDER = CancelOrder(reason=None, by=None, grace_s=1.0)
@@ -150,6 +167,102 @@ def test_cancelled_is_raised_once_and_loops_pass_again(job: Job, attempt: Attemp
     assert list(job.track(range(2 * BLOCK))) == list(range(2 * BLOCK))
     job.raise_if_cancelled()
     assert job.cancelled
+
+
+def halt(attempt: Attempt) -> None:
+    """Have every loop come to a halt, with nothing to wait for or to raise."""
+    attempt.stop.pause()
+    attempt.stop.resume()
+
+
+@pytest.mark.parametrize("at", [0, 1, 5, BLOCK - 1, BLOCK, 4 * BLOCK - 1])
+@pytest.mark.parametrize("way", range(5))
+def test_a_loop_that_was_halted_goes_on_where_it_was(job: Job, attempt: Attempt, way: int, at: int) -> None:
+    items, expected = every_way(4 * BLOCK)[way], list(every_way(4 * BLOCK)[way])
+    seen = []
+    for place, item in enumerate(job.track(items)):
+        seen.append(item)
+        if place == at:
+            halt(attempt)
+        assert job.done == place + 1
+    assert seen == expected
+
+
+@pytest.mark.parametrize("way", range(5))
+def test_halts_from_another_thread_lose_and_repeat_nothing(job: Job, attempt: Attempt, way: int) -> None:
+    over = threading.Event()
+    seen_from_there = [0]
+
+    def hammer() -> None:
+        while not over.is_set():
+            halt(attempt)
+            seen_from_there.append(int(job.done))
+
+    thread = threading.Thread(target=hammer)
+    thread.start()
+    try:
+        seen = list(job.track(every_way(100_000)[way]))
+    finally:
+        over.set()
+        thread.join()
+    assert seen == list(every_way(100_000)[way])
+    assert seen_from_there == sorted(seen_from_there)
+    assert job.done == 100_000
+
+
+def test_a_list_that_grows_after_it_was_halted_is_gone_through_in_order(job: Job, attempt: Attempt) -> None:
+    items = list(range(10))
+    for item in job.track(items):
+        if item < 100:
+            halt(attempt)
+            items.append(len(items))
+    assert items == list(range(110))
+    assert job.done == 110
+
+
+def test_a_subclass_of_a_list_is_gone_through_its_own_way(job: Job) -> None:
+    assert list(job.track(Backwards([1, 2, 3]))) == [3, 2, 1]
+    assert (job.done, job.total) == (3, 3)
+
+
+def spun(microseconds: float) -> None:
+    """Keep busy."""
+    end_s = time.perf_counter() + microseconds / 1e6
+    while time.perf_counter() < end_s:
+        pass
+
+
+@pytest.mark.parametrize("cancel_at", [10, 40 * BLOCK, 50 * BLOCK - 1])
+def test_nothing_is_taken_from_a_fast_source_and_lost(job: Job, attempt: Attempt, cancel_at: int) -> None:
+    source, seen = count(), []
+
+    def loop() -> None:
+        for item in job.track(source):
+            seen.append(item)
+            if item == cancel_at:
+                attempt.stop.cancel(ORDER)
+
+    with pytest.raises(Cancelled):
+        loop()
+    assert job.done == len(seen) == next(source)
+    assert cancel_at < len(seen) <= cancel_at + BLOCK
+
+
+def test_a_fast_loop_that_turned_slow_is_halted_at_every_step_again(job: Job, attempt: Attempt) -> None:
+    slow_from = 20 * BLOCK
+    seen = []
+
+    def loop() -> None:
+        for item in job.track(count()):
+            seen.append(item)
+            if item >= slow_from:
+                spun(5)
+            if item == slow_from + BLOCK:
+                attempt.stop.cancel(ORDER)
+
+    with pytest.raises(Cancelled):
+        loop()
+    assert seen[-1] == slow_from + BLOCK
 
 
 def test_except_exception_does_not_swallow_a_cancel(job: Job, attempt: Attempt) -> None:
