@@ -4,7 +4,7 @@ import { Refused, Unanswered } from './api.js';
 /** @typedef {import('./state.js').SeenJob} SeenJob */
 
 /** @type {Record<string, string>} */
-const NAMES = { cancel: 'Cancel', force: 'Force stop', retry: 'Retry', resume: 'Resume' };
+const NAMES = { cancel: 'Cancel', force: 'Force stop', retry: 'Retry', pause: 'Pause', resume: 'Resume' };
 
 /** Dispatches `change` when a request starts or ends. */
 export class Actions extends EventTarget {
@@ -31,7 +31,7 @@ export class Actions extends EventTarget {
     return this.#pending.has(id);
   }
 
-  /** @param {'cancel'|'force'|'retry'|'resume'} verb @param {SeenJob} job @param {HTMLElement} opener */
+  /** @param {'cancel'|'force'|'retry'|'pause'|'resume'} verb @param {SeenJob} job @param {HTMLElement} opener */
   act(verb, job, opener) {
     if (verb === 'force') return this.popover.ask(job, opener, true);
     if (verb !== 'cancel') return this.#plain(verb, job);
@@ -49,7 +49,7 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** @param {'retry'|'resume'} verb @param {SeenJob} job */
+  /** @param {'retry'|'pause'|'resume'} verb @param {SeenJob} job */
   async #plain(verb, job) {
     try {
       await this.#send(verb, job);
@@ -58,7 +58,7 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** @param {'cancel'|'retry'|'resume'} verb @param {SeenJob} job @param {object} [control] */
+  /** @param {'cancel'|'retry'|'pause'|'resume'} verb @param {SeenJob} job @param {object} [control] */
   async #send(verb, job, control = {}) {
     this.#mark(job.id, true);
     try {

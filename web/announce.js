@@ -15,6 +15,8 @@ const TURNS = {
   cancelled: 'cancelled',
   stopping: 'stopping, confirmed',
   requested: 'cancel requested',
+  paused: 'paused',
+  waiting: 'waiting to retry',
 };
 
 /** @param {SeenJob} before @param {SeenJob} job @returns {number|undefined} a quarter that was passed */

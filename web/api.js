@@ -82,13 +82,15 @@ export class Api {
   }
 
   /**
-   * @param {{status: string[], q?: string, after?: string|null}} query
+   * @param {{status?: string[], q?: string, parent?: string|null, after?: string|null}} query  `parent`: whose jobs;
+   *   '' for those that nobody started, `null` for all
    * @returns {Promise<{jobs: Job[], next: string|null}>}
    */
-  jobs({ status, q = '', after = null }) {
+  jobs({ status = [], q = '', parent = null, after = null }) {
     const query = new URLSearchParams(status.map((name) => ['status', name]));
     query.set('limit', String(PAGE_JOBS));
     if (q) query.set('q', q);
+    if (parent !== null) query.set('parent', parent);
     if (after) query.set('after', after);
     return this.#ask(`/api/jobs?${query}`);
   }
@@ -105,7 +107,12 @@ export class Api {
     return answer.traceback ?? '';
   }
 
-  /** @param {{kind: string, params: object, key: string}} order @returns {Promise<Job>} */
+  /** @param {string} id @returns {Promise<import('./wire.js').Stack>} where the work is at this moment */
+  stack(id) {
+    return this.#ask(`/api/jobs/${encodeURIComponent(id)}/stack`);
+  }
+
+  /** @param {{kind: string, params: object, key: string, priority?: unknown}} order @returns {Promise<Job>} */
   start(order) {
     return this.#ask('/api/jobs', order);
   }
@@ -148,7 +155,7 @@ export class Api {
     const [summary, active, ended] = await Promise.all([
       this.summary(),
       this.#allActive(),
-      this.jobs({ status: ENDED }),
+      this.jobs({ status: ENDED, parent: '' }),
     ]);
     return [
       { ...summary, type: 'summary' },

@@ -1,5 +1,6 @@
 /** What the page's elements share: state, connection, requests, actions, and where the page is. */
 import { Actions } from './actions.js';
+import { Branches } from './branches.js';
 import { isOffline } from './status.js';
 
 /**
@@ -37,6 +38,7 @@ export class App {
       toasts.add({ icon: 'stalled', tone: 'c-warn', title, text, stays: true });
     this.actions = new Actions({ api, store, popover, warn });
     this.actions.addEventListener('change', () => this.refresh());
+    this.branches = new Branches(api, (jobs) => store.take({ type: 'older', jobs }));
   }
 
   /** @param {string} path @param {{replace?: boolean}} [how] */

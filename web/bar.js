@@ -15,6 +15,7 @@ const LOOKS = {
   stalled: 'warn',
   paused: 'idle',
   lost: 'idle',
+  waiting: 'idle',
   failed: 'idle',
   cancelled: 'idle',
   stopping: 'undo',
@@ -35,7 +36,7 @@ export function weights(job) {
 const within = (value, start, size) => (size > 0 ? Math.min(100, Math.max(0, ((value - start) / size) * 100)) : 0);
 
 /** @param {Job} job @returns {boolean} it goes on from its checkpoint, what came after is lost */
-const goesBack = (job) => ['lost', 'failed'].includes(stateOf(job));
+const goesBack = (job) => ['lost', 'waiting', 'failed'].includes(stateOf(job));
 
 /** @param {Job} job @returns {number} where the solid part ends, 0 to 1 */
 function solidEnd(job) {

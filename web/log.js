@@ -48,3 +48,20 @@ export function lines(story) {
 
 /** @param {Story} story @returns {boolean} whether the hub may keep entries before the first shown */
 export const mayHaveEarlier = (story) => story.entries.length > 0 && story.entries[0].n > 1;
+
+/**
+ * @param {LogEntry} entry
+ * @returns {string|null} who logged it, '' where it was printed; `null` for what the work says to people
+ */
+export function outputOf({ data }) {
+  if (typeof data !== 'object' || data === null) return null;
+  const { from, logger } = /** @type {{from?: unknown, logger?: unknown}} */ (data);
+  if (typeof logger === 'string') return logger;
+  return from === 'output' ? '' : null;
+}
+
+/** @param {Story} story @returns {Story} without what was printed; the notes stay */
+export const withoutOutput = (story) => ({
+  ...story,
+  entries: story.entries.filter((entry) => outputOf(entry) === null),
+});

@@ -86,9 +86,9 @@ const queueOrder = (a, b) =>
   a.created_at - b.created_at ||
   (a.id < b.id ? -1 : 1);
 
-/** Last ended first. @param {SeenJob[]} jobs */
+/** Last ended first; before them what goes on, and is there for a job under it. @param {SeenJob[]} jobs */
 export const byEnd = (jobs) =>
-  [...jobs].sort((a, b) => (b.finished_at ?? 0) - (a.finished_at ?? 0) || (a.id < b.id ? 1 : -1));
+  [...jobs].sort((a, b) => (b.finished_at ?? Infinity) - (a.finished_at ?? Infinity) || (a.id < b.id ? 1 : -1));
 
 /** @param {SeenJob} job @param {number} now @returns {boolean} ended within a day */
 export const isRecent = (job, now) => ended(job) && now - (job.finished_at ?? 0) < RECENT_MS;

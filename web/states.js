@@ -2,7 +2,8 @@
 
 /**
  * @typedef {import('./wire.js').Job} Job
- * @typedef {'queued'|'running'|'stalled'|'paused'|'requested'|'stopping'|'lost'|'failed'|'done'|'cancelled'} RowState
+ * @typedef {'queued'|'running'|'stalled'|'paused'|'requested'|'stopping'|'lost'|'waiting'|'failed'|'done'
+ *   |'cancelled'} RowState
  */
 
 /** @type {Record<string, RowState>} */
@@ -24,7 +25,8 @@ export const STATE_NAMES = {
   paused: 'Paused',
   requested: 'Cancel requested',
   stopping: 'Stopping',
-  lost: 'Waiting to retry',
+  lost: 'Worker lost',
+  waiting: 'Waiting to retry',
   failed: 'Failed',
   done: 'Done',
   cancelled: 'Cancelled',
@@ -34,7 +36,7 @@ export const STATE_NAMES = {
 export function stateOf(job) {
   if (job.status === 'cancelling')
     return job.cancel?.acknowledged_at || job.cancel?.forced_at ? 'stopping' : 'requested';
-  if (job.status === 'queued' && job.retry_at !== null) return 'lost';
+  if (job.status === 'queued' && job.retry_at !== null) return 'waiting';
   if (job.status === 'running' && job.stalled) return 'stalled';
   return PLAIN[job.status] ?? 'queued';
 }

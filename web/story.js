@@ -3,6 +3,8 @@
  * Pure. Sentence case, no number that is not yet trustworthy.
  */
 import { elapsed, elapsedText, estimate, lastKnown, usually } from './eta.js';
+import { errorText } from './failures.js';
+import { offers, stopping } from './offers.js';
 import { currentPhase, ended, stateOf } from './states.js';
 import {
   about,
@@ -15,6 +17,7 @@ import {
   percent,
   rate,
   secondsBetween,
+  sentence,
   spoken,
   step,
   usualStep,
@@ -22,17 +25,16 @@ import {
 
 const QUIET_S = 15; // no sign of life for so long: the worker does not answer
 const RATE_AFTER_S = 3;
-const SLOW_STOP_S = 30;
-const SLOW_STOP_TIMES = 3;
 const EYES_FROM = 2;
 
 /**
  * @typedef {import('./state.js').SeenJob} SeenJob
  * @typedef {import('./states.js').RowState} RowState
  * @typedef {{text: string, tone?: string}} Bit
- * @typedef {{verb: 'cancel'|'force'|'retry'|'resume'|'result'|'none', text: string, enabled: boolean}} Action
+ * @typedef {import('./offers.js').Action} Action
  * @typedef {{head: Bit, step: string, message: string, under: Bit[], when: Bit, whenMore: string[],
- *   left_s: number|null, action: Action}} Story  `left_s`: what an estimate says is left
+ *   left_s: number|null}} Words  `left_s`: what an estimate says is left
+ * @typedef {Words & import('./offers.js').Offers} Story
  * @typedef {object} Setting  what else the words depend on
  * @property {number} now  milliseconds, the hub's clock
  * @property {number|null} lost_at  since when the hub cannot be heard
@@ -75,16 +77,6 @@ const bitsOf = (...bits) => bits.flatMap((bit) => (!bit ? [] : typeof bit === 's
 const resumes = (job, verb) =>
   job.checkpoint?.fraction ? `${verb} from checkpoint ${percent(job.checkpoint.fraction)}` : '';
 
-/**
- * @param {SeenJob} job
- * @param {Setting} setting
- * @returns {{total_s: number, slow: boolean}} how long a cancel has been going on
- */
-function stopping(job, { now, kind }) {
-  const total_s = secondsBetween(job.cancel?.requested_at ?? now, now);
-  return { total_s, slow: total_s >= Math.max(SLOW_STOP_S, SLOW_STOP_TIMES * (kind?.stop_p50_s ?? 0)) };
-}
-
 /** @param {SeenJob} job @returns {string} `worker-02 confirmed in 0.4 s` */
 function confirmed(job) {
   const { acknowledged_at, requested_at, forced_at } = job.cancel ?? {};
@@ -100,13 +92,7 @@ const cancelBits = (job) =>
     confirmed(job),
   );
 
-/** @param {Action['verb']} verb @param {string} text @param {boolean} [enabled] @returns {Action} */
-const action = (verb, text, enabled = true) => ({ verb, text, enabled });
-
-const CANCEL = action('cancel', 'Cancel');
-const NOTHING = action('none', '');
-
-/** @typedef {Partial<Story> & {head: Bit}} Part */
+/** @typedef {Partial<Words> & {head: Bit}} Part */
 
 /** @type {Record<RowState, (job: SeenJob, setting: Setting) => Part>} */
 const TELL = {
@@ -152,7 +138,6 @@ const TELL = {
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: job.eta_s ? `${about(usualStep(job.eta_s))} of work left` : '' },
     whenMore: job.pause ? [`paused for ${duration(secondsBetween(job.pause.at, now))}`] : [],
-    action: action('resume', 'Resume'),
   }),
   requested: (job, setting) => ({
     head: { text: 'Cancel requested' },
@@ -161,7 +146,6 @@ const TELL = {
       : `Waiting for ${worker(job)} to confirm`,
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: `asked ${duration(stopping(job, setting).total_s)} ago` },
-    action: forceOr(job, setting, 'Requested'),
   }),
   stopping: (job, setting) => {
     const { total_s, slow } = stopping(job, setting);
@@ -172,27 +156,32 @@ const TELL = {
       under: cancelBits(job),
       when: { text: usual_s && !slow ? `usually stops in ${about(usualStep(usual_s))}` : '' },
       whenMore: [`${duration(total_s)} since request`],
-      action: forceOr(job, setting, 'Stopping'),
     };
   },
-  lost: (job, { now }) => ({
-    head: { text: job.status === 'lost' ? 'Worker lost' : 'Waiting to retry' },
-    message: retryText(job, now),
+  lost: (job) => ({
+    head: { text: 'Worker lost' },
+    message: `Waiting for ${worker(job)} to answer`,
     under: bitsOf(countsText(job), resumes(job, 'resumes')),
     when: { text: 'estimate after restart', tone: 'c-2' },
     whenMore: job.heard_at ? [`silent since ${clockSeconds(job.heard_at)}`] : [],
   }),
+  waiting: (job, { now }) => ({
+    head: { text: 'Waiting to retry' },
+    message: retryText(job, now),
+    under: bitsOf(countsText(job), job.message && sentence(firstLine(job.message)), resumes(job, 'resumes')),
+    when: { text: 'estimate after restart', tone: 'c-2' },
+    whenMore: job.heard_at ? [`last heard ${clockSeconds(job.heard_at)}`] : [],
+  }),
   failed: (job, setting) => ({
     head: { text: 'Failed', tone: 'c-bad' },
-    message: job.error ? firstLine(`${job.error.type}: ${job.error.message}`) : (job.message ?? ''),
+    message: job.error ? firstLine(errorText(job.error)) : (job.message ?? ''),
     under: bitsOf(
       countsText(job),
       ...errorBits(job),
-      setting.kind ? resumes(job, 'Retry resumes') || 'Retry starts from the beginning' : null,
+      setting.kind ? resumes(job, 'Retry resumes') || startsOver(job) : null,
     ),
     when: { text: endText(job, setting.now) },
     whenMore: [`failed after ${duration(job.elapsed_s)}`],
-    action: setting.kind ? action('retry', 'Retry') : NOTHING,
   }),
   done: (job, { now }) => ({
     head: { text: job.cancel ? 'Done before it could stop' : 'Done' },
@@ -205,15 +194,13 @@ const TELL = {
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: endText(job, now) },
     whenMore: [`took ${duration(job.elapsed_s)}`],
-    action: action('result', 'Result'),
   }),
-  cancelled: (job, { now, kind }) => ({
+  cancelled: (job, { now }) => ({
     head: { text: 'Cancelled' },
     message: cancelledText(job),
     under: job.cancel ? cancelBits(job) : [],
     when: { text: endText(job, now) },
     whenMore: [job.started_at ? `stopped after ${duration(job.elapsed_s)}` : 'before it started'],
-    action: kind ? action('retry', 'Run again') : NOTHING,
   }),
 };
 
@@ -241,12 +228,19 @@ function stalledText(job, now) {
   );
 }
 
+/** `attempt 2 of 4`; who else tries again may try more often than was said. @param {SeenJob} job */
+const attemptText = ({ attempt, max_attempts }) =>
+  `attempt ${attempt}${attempt <= max_attempts ? ` of ${max_attempts}` : ''}`;
+
 /** @param {SeenJob} job @param {number} now */
 function retryText(job, now) {
-  if (job.retry_at === null) return job.status === 'lost' ? `Waiting for ${worker(job)} to answer` : '';
-  const left_s = Math.ceil(secondsBetween(now, job.retry_at));
-  return `Attempt ${job.attempt} of ${job.max_attempts} starts ${left_s ? `in ${duration(left_s)}` : 'now'}`;
+  const left_s = Math.ceil(secondsBetween(now, job.retry_at ?? now));
+  return `${sentence(attemptText(job))} ${left_s ? `in ${duration(left_s)}` : 'starts now'}`;
 }
+
+/** What a retry of a job without a checkpoint does. @param {SeenJob} job */
+const startsOver = ({ children }) =>
+  children ? 'Retry keeps the jobs that succeeded' : 'Retry starts from the beginning';
 
 /** @param {SeenJob} job */
 function cancelledText(job) {
@@ -258,35 +252,33 @@ function cancelledText(job) {
   return join([who, how, job.message], ', ');
 }
 
-/** @param {SeenJob} job @param {Setting} setting @param {string} text @returns {Action} */
-const forceOr = (job, setting, text) =>
-  stopping(job, setting).slow && !job.cancel?.forced_at ? action('force', 'Force stop') : action('none', text, false);
-
 /** @param {SeenJob} job @param {Setting} setting @returns {Story} */
 export function tell(job, setting) {
-  const part = TELL[stateOf(job)](job, setting);
-  const story = {
+  const words = TELL[stateOf(job)](job, setting);
+  return {
     step: '',
     message: '',
     under: [],
     when: { text: '' },
     whenMore: [],
     left_s: null,
-    action: CANCEL,
-    ...part,
+    ...words,
+    ...offers(job, setting),
   };
-  const mute = !setting.control && story.action.verb !== 'result';
-  return mute ? { ...story, action: NOTHING } : story;
 }
 
 /** Kind, worker, watchers. @param {SeenJob} job */
 export function meta(job) {
   const state = stateOf(job);
-  const silent = state === 'queued' ? 'no worker yet' : `attempt ${job.attempt} of ${job.max_attempts}`;
+  const silent = state === 'queued' ? 'no worker yet' : attemptText(job);
   const tries = state === 'queued' || (state === 'failed' && job.attempt > 1);
   const named = job.worker && !ended(job) && (state === 'lost' ? `${job.worker} lost` : job.worker);
   return {
-    texts: bitsOf(job.kind, (tries && silent) || named || null),
+    texts: bitsOf(
+      job.kind,
+      (tries && silent) || named || null,
+      job.priority ? `priority ${number(job.priority)}` : null,
+    ),
     eyes: job.viewers >= EYES_FROM ? job.viewers : null,
   };
 }

@@ -15,6 +15,8 @@
  * @typedef {{type: string, message: string}} Failure
  * @typedef {{attempt: number, outcome: string, fraction: number|null, started_at: number|null,
  *   finished_at: number, error: Failure|null}} Attempt
+ * @typedef {{total: number, queued: number, running: number, succeeded: number, failed: number,
+ *   cancelled: number}} Children
  *
  * @typedef {object} Job
  * @property {string} id
@@ -23,6 +25,10 @@
  * @property {Record<string, unknown>} [params]  left out on the feed
  * @property {Record<string, string>} tags
  * @property {string|null} by
+ * @property {string|null} [parent]  who started it
+ * @property {number} [priority]
+ * @property {number|null} [timeout_s]  of one attempt
+ * @property {Children|null} [children]
  * @property {Status} status
  * @property {number} attempt
  * @property {number} max_attempts
@@ -62,6 +68,7 @@
  *
  * @typedef {{n: number, at: number, attempt: number, level: 'info'|'warning'|'error', event: string,
  *   text: string, data: unknown}} LogEntry
+ * @typedef {{job: string, attempt: number, at: number, text: string, from: 'worker'|'system'}} Stack
  * @typedef {{from: number, to: number, from_at: number|null, to_at: number|null}} LogGap
  * @typedef {{epoch: string|null, seq: number, log: number}} Since
  * @typedef {{view: boolean, control: boolean, report: boolean, tracebacks: boolean}} May
@@ -88,6 +95,7 @@
  * @property {string|null} cancel_note
  * @property {Typical|null} typical
  * @property {number|null} stop_p50_s
+ * @property {number} [priority]  of its jobs, where a start names none
  *
  * @typedef {{[key: string]: any}} Schema  JSON Schema
  *

@@ -65,6 +65,26 @@ test('a polled feed looks like the socket’s', async () => {
   assert.equal(asked.length, 3);
 });
 
+test('of what has ended, only jobs that nobody started are polled for', async () => {
+  const { api, asked } = setUp({ '/api/summary': {}, '/api/jobs': { jobs: [], next: null } });
+  await api.poll('jobs', null);
+  const [, active, done] = asked.map(([, path]) => new URL(path, 'http://hub').searchParams);
+  assert.equal(active.has('parent'), false);
+  assert.deepEqual([done.get('parent'), done.getAll('status')], ['', ['succeeded', 'failed', 'cancelled']]);
+});
+
+test('the jobs of one are asked for by its id, whatever is in it', async () => {
+  const { api, asked } = setUp({ '/api/jobs': { jobs: [], next: null } });
+  await api.jobs({ parent: 'a&b', after: 'cursor' });
+  assert.equal(asked[0][1], '/api/jobs?limit=100&parent=a%26b&after=cursor');
+});
+
+test('a stack that cannot be had is refused with the reason', async () => {
+  const detail = 'the worker did not answer';
+  const { api } = setUp({ '/api/jobs/a%2Fb/stack': { status: 503, body: { detail } } });
+  await assert.rejects(api.stack('a/b'), { status: 503, message: detail });
+});
+
 test('a polled job comes with what is new in its log', async () => {
   const { api, asked } = setUp({
     '/api/jobs/a%2Fb': { id: 'a/b' },
@@ -138,6 +158,22 @@ test('a force stop says so to the hub', async () => {
   const { actions, asked } = setUpActions({ '/api/jobs/j1/cancel': job() });
   await actions.cancel(job(), null, true);
   assert.deepEqual(asked[0][2], { force: true });
+});
+
+test('a pause and a resume ask nobody', async () => {
+  const { actions, asked, told } = setUpActions({
+    '/api/jobs/j1/pause': job({ status: 'paused', seq: 2 }),
+    '/api/jobs/j1/resume': { status: 409, body: { detail: 'it is not paused' } },
+  });
+  actions.act('pause', job(), null);
+  await drain();
+  actions.act('resume', job({ status: 'paused' }), null);
+  await drain();
+  assert.deepEqual(
+    asked.map(([, path]) => path),
+    ['/api/jobs/j1/pause', '/api/jobs/j1/resume'],
+  );
+  assert.deepEqual(told, [['warn', 'Resume was not done: Import', 'it is not paused']]);
 });
 
 test('a retry that is refused is said in the hub’s words', async () => {

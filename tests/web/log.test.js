@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { addEntries, addNote, emptyStory, lines, mayHaveEarlier } from '../../web/log.js';
+import { addEntries, addNote, emptyStory, lines, mayHaveEarlier, outputOf, withoutOutput } from '../../web/log.js';
 
 const entries = (...numbers) =>
   numbers.map((n) => ({ n, at: n, attempt: 1, level: 'info', event: 'entry', text: '', data: null }));
@@ -42,4 +42,23 @@ test('a long log keeps its newest entries', () => {
 test('a log that begins with its first entry has nothing earlier', () => {
   assert.equal(mayHaveEarlier(addEntries(emptyStory(), entries(1, 2))), false);
   assert.equal(mayHaveEarlier(emptyStory()), false);
+});
+
+test('what was printed or logged is told apart from what the work says', () => {
+  const of = (data) => outputOf({ ...entries(1)[0], data });
+  assert.equal(of({ from: 'output' }), '');
+  assert.equal(of({ logger: 'urllib3' }), 'urllib3');
+  for (const data of [null, undefined, 7, 'output', [], {}, { from: 'worker' }, { logger: { name: 'x' } }])
+    assert.equal(of(data), null);
+});
+
+test('without what was printed the rest stays, notes too', () => {
+  const [first, second, third] = entries(1, 2, 3);
+  const story = addNote(addEntries(emptyStory(), [first, { ...second, data: { from: 'output' } }, third]), {
+    kind: 'away',
+    from_at: 1,
+    to_at: 2,
+  });
+  assert.deepEqual(told(withoutOutput(story)), [1, 3, 'away']);
+  assert.equal(story.entries.length, 3);
 });

@@ -45,6 +45,9 @@ test('the last to end is first', () => {
   assert.equal(ids(byEnd(jobs)), 'c b a');
 });
 
+test('what goes on is before what has ended, when it is there for a job under it', () =>
+  assert.equal(ids(byEnd([job({ id: 'a', finished_at: 1 }), job({ id: 'b' }), job({ id: 'c' })])), 'c b a'));
+
 test('recent is what ended within a day', () => {
   assert.equal(isRecent(job({ status: 'failed', finished_at: NOW - 86_399_000 }), NOW), true);
   assert.equal(isRecent(job({ status: 'failed', finished_at: NOW - 86_401_000 }), NOW), false);

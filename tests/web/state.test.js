@@ -69,6 +69,15 @@ test('phases stay when an update leaves them out', () => {
   assert.equal(shown(state).title, 'Import');
 });
 
+test('who started a job stays when an update leaves it out, and the counts of those it started go on', () => {
+  const counts = (succeeded) => ({ total: 3, queued: 0, running: 3 - succeeded, succeeded, failed: 0, cancelled: 0 });
+  const change = { ...update(2).jobs[0], children: counts(1) };
+  const first = wire({ parent: 'p', priority: 5, children: counts(0) });
+  const state = play([welcome, ...feed(first), { type: 'update', at: T, jobs: [change] }]);
+  assert.deepEqual([shown(state).parent, shown(state).priority], ['p', 5]);
+  assert.deepEqual(shown(state).children, counts(1));
+});
+
 test('a lower seq of a new epoch replaces a higher one of the old', () => {
   const state = play([
     welcome,

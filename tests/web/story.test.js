@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { stateOf } from '../../web/states.js';
-import { meta, spokenProgress, tell } from '../../web/story.js';
+import { meta, sinceLines, spokenProgress, tell } from '../../web/story.js';
 import { at, cancel, job, NOW, plain } from './fakes.js';
 
 const kind = { kind: 'import', title: '', doc: '', params: {}, cancel_note: null, typical: null, stop_p50_s: 20 };
@@ -138,11 +138,32 @@ const ROWS = [
     'a job that waits to be tried again',
     { status: 'queued', attempt: 2, retry_at: now + 8_000, heard_at: now - 38_000, checkpoint },
     [
-      'Waiting to retry Attempt 2 of 3 starts in 8 s',
+      'Waiting to retry Attempt 2 of 3 in 8 s',
       '31,240 / 50,000 rows · resumes from checkpoint 40%',
-      'estimate after restart / silent since 14:30:29',
-      'Cancel',
+      'estimate after restart / last heard 14:30:29',
+      'Retry now',
     ],
+  ],
+  [
+    'a job says why its last attempt failed while it waits',
+    {
+      status: 'queued',
+      attempt: 3,
+      retry_at: now,
+      message: 'took longer than 60 s\nand more',
+      heard_at: null,
+    },
+    [
+      'Waiting to retry Attempt 3 of 3 starts now',
+      '31,240 / 50,000 rows · Took longer than 60 s',
+      'estimate after restart',
+      'Retry now',
+    ],
+  ],
+  [
+    'who else tries again may try more often than was said',
+    { status: 'queued', attempt: 4, retry_at: now + 12_000, heard_at: null },
+    ['Waiting to retry Attempt 4 in 12 s', '31,240 / 50,000 rows', 'estimate after restart', 'Retry now'],
   ],
   [
     'a job whose worker is lost',
@@ -167,6 +188,21 @@ const ROWS = [
       'Failed ValueError: no price',
       '31,240 / 50,000 rows · Retry resumes from checkpoint 40%',
       '14:19 / failed after 8 min 41 s',
+      'Retry',
+    ],
+  ],
+  [
+    'a failed job that started others keeps those that succeeded',
+    {
+      status: 'failed',
+      children: { total: 3, queued: 0, running: 0, succeeded: 2, failed: 1, cancelled: 0 },
+      error: { type: 'ValueError', message: 'no' },
+      finished_at: at(14, 19),
+    },
+    [
+      'Failed ValueError: no',
+      '31,240 / 50,000 rows · Retry keeps the jobs that succeeded',
+      '14:19 / failed after 4 min 12 s',
       'Retry',
     ],
   ],
@@ -259,6 +295,35 @@ test('who may only look sees no actions but results', () => {
   assert.equal(row({ status: 'succeeded', finished_at: NOW }, { control: false })[3], 'Result');
 });
 
+test('beside the first action stands a second: what runs can be paused, what waits or rests be cancelled', () => {
+  const second = (change, given) => tell(job(change), setting(given)).second.verb;
+  assert.equal(second({}), 'pause');
+  assert.equal(second({ stalled: true }), 'pause');
+  assert.equal(second({ status: 'paused' }), 'cancel');
+  assert.equal(second({ status: 'queued', retry_at: NOW }), 'cancel');
+  for (const status of ['queued', 'cancelling', 'lost', 'succeeded', 'failed'])
+    assert.equal(second({ status }), 'none');
+  assert.equal(second({}, { control: false }), 'none');
+});
+
+test('what others start again by themselves can only be cancelled while it waits', () => {
+  const { action, second } = tell(job({ status: 'queued', retry_at: NOW }), setting({ kind: undefined }));
+  assert.deepEqual([action.verb, second.verb], ['cancel', 'none']);
+});
+
+test('a time out is told as a sentence, and a type of any name as it is', () => {
+  const told = (type, message) => row({ status: 'failed', error: { type, message }, finished_at: NOW })[0];
+  assert.equal(told('TimedOut', 'took longer than 60 s'), 'Failed Took longer than 60 s');
+  assert.equal(told('constructor', '<b>'), 'Failed constructor: <b>');
+  assert.equal(told('__proto__', ''), 'Failed __proto__');
+});
+
+test('a paused job stands still: no rate, no estimate, no seconds', () => {
+  const paused = { status: 'paused', eta_s: null, pause: { at: at(14, 12), by: null } };
+  assert.deepEqual(row(paused)[1], '31,240 / 50,000 rows');
+  assert.equal(sinceLines(job(paused), NOW + 60_000)[0], sinceLines(job(paused), NOW)[0]);
+});
+
 test('while the hub is lost, times replace what is left', () => {
   assert.equal(row({}, { lost_at: NOW })[2], 'done ≈ 14:34 / as of 14:31:07 / 4 min 12 s elapsed');
 });
@@ -268,7 +333,7 @@ test('stopping wins over stalled, and waiting to retry over queued', () => {
     stateOf(job({ status: 'cancelling', stalled: true, cancel: cancel({ acknowledged_at: 1 }) })),
     'stopping',
   );
-  assert.equal(stateOf(job({ status: 'queued', retry_at: 1 })), 'lost');
+  assert.equal(stateOf(job({ status: 'queued', retry_at: 1 })), 'waiting');
   assert.equal(stateOf(job({ status: 'paused', stalled: true })), 'paused');
 });
 
@@ -287,6 +352,8 @@ test('beside the kind stands the worker, or that there is none, or the attempt t
   assert.deepEqual(texts({ status: 'lost' }), ['worker-03 lost']);
   assert.deepEqual(texts({ status: 'failed', attempt: 3 }), ['attempt 3 of 3']);
   assert.deepEqual(texts({ status: 'succeeded' }), []);
+  assert.deepEqual(texts({ priority: -5 }), ['worker-03', 'priority -5']);
+  assert.deepEqual(texts({ priority: 0 }), ['worker-03']);
 });
 
 test('progress is spoken in whole words', () => {

@@ -3,73 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, Page, expect
-from websockets.asyncio.client import ClientConnection, connect
 
-from tests.serving import PATIENCE_S, HubProcess
-
-expect.set_options(timeout=PATIENCE_S * 1000)
-
-
-class Worker:
-    """A worker that does what the test says, when it says it."""
-
-    def __init__(self, socket: ClientConnection, job: str, acked: int = 0) -> None:
-        self.socket = socket
-        self.job = job
-        self.n = acked
-
-    @classmethod
-    async def open(cls, hub: HubProcess, job: str | None = None, title: str = "Import orders") -> Worker:
-        socket = await connect(f"{hub.socket_url}/ws/worker")
-        claim: dict[str, Any] = {"job": job, "attempt": 1} if job else {"kind": "import-orders", "title": title}
-        await socket.send(json.dumps({"type": "open", "id": 1, **claim, "total": 200, "unit": "rows"}))
-        opened = await cls._next(socket, "opened")
-        return cls(socket, opened["job"], opened["acked"])
-
-    async def report(self, **values: Any) -> None:
-        await self._send("report", values)
-
-    async def lasting(self, type_: str, **values: Any) -> None:
-        """Send a numbered message; returns when it is acknowledged."""
-        self.n += 1
-        await self._send(type_, {"n": self.n, **values})
-        while (await self._next(self.socket, "ack"))["n"] < self.n:
-            pass
-
-    async def told(self, type_: str) -> dict[str, Any]:
-        """The next message of that type from the hub."""
-        return await self._next(self.socket, type_)
-
-    async def received(self) -> None:
-        await self._send("cancel_received", {})
-
-    async def _send(self, type_: str, values: dict[str, Any]) -> None:
-        await self.socket.send(json.dumps({"type": type_, "job": self.job, "attempt": 1, **values}))
-
-    @staticmethod
-    async def _next(socket: ClientConnection, type_: str) -> dict[str, Any]:
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                message: dict[str, Any] = json.loads(await socket.recv())
-                assert message["type"] not in ("error", "revoked"), message
-                if message["type"] == type_:
-                    return message
-
-
-async def opened(context: BrowserContext, url: str) -> Page:
-    """A tab that is live."""
-    page = await context.new_page()
-    await page.goto(url)
-    await expect(page.get_by_role("button", name="Live")).to_be_visible()
-    return page
+from tests.serving import HubProcess
+from tests.web.browsing import Worker, opened
 
 
 async def sees_percent(page: Page, percent: int) -> None:
@@ -186,8 +128,14 @@ async def test_a_job_started_from_the_form_runs_to_its_result(
     await page.get_by_role("button", name="Start job").click()
     await dialog.get_by_label("Kind").select_option("check-python")
     await dialog.get_by_label(re.compile("^Folder")).fill(str(tmp_path))
+    await dialog.get_by_text("Advanced").click()
+    await dialog.get_by_label(re.compile("^Priority")).fill("101")
+    await dialog.get_by_role("button", name="Start job").click()
+    await expect(dialog.get_by_text("Must be -100 to 100.")).to_be_visible()
+    await dialog.get_by_label(re.compile("^Priority")).fill("7")
     await dialog.get_by_role("button", name="Start job").click()
     await expect(row.get_by_text("Done", exact=True)).to_be_visible()
+    await expect(row.get_by_text("priority 7")).to_be_visible()
     await row.filter(has_text="Done").get_by_role("link").first.click()
     await expect(page.get_by_role("heading", name="Result")).to_be_visible()
     await expect(page.get_by_text("Errors").first).to_be_visible()
@@ -212,8 +160,13 @@ async def test_text_from_outside_is_text_and_nothing_else(hub: HubProcess, conte
     worker = await Worker.open(hub, title=f"Import orders {hostile}")
     await worker.report(message=hostile, counters={hostile: 1}, done=1)
     await worker.lasting("entry", text=hostile)
+    await worker.lasting("entry", text=hostile, data={"from": "output", "logger": hostile})
     pages = [await opened(context, hub.url), await opened(context, f"{hub.url}/jobs/{worker.job}")]
     for page in pages:
         await expect(page.get_by_text("onerror").first).to_be_visible()
         assert await page.locator("main img, main script").count() == 0
         assert "taken" not in await page.title() or "<img" in await page.title()
+    printed = pages[1].get_by_role("log").locator(".out")
+    await expect(printed).to_have_count(1)
+    await pages[1].get_by_role("button", name="Hide output").click()
+    await expect(printed).to_have_count(0)

@@ -1,6 +1,7 @@
 /** `<cancel-popover>`: asks before a cancel or a force stop, and says when it could not be sent. */
 import { Unanswered } from '../api.js';
-import { about, usualStep } from '../words.js';
+import { unfinished } from '../tree.js';
+import { about, number, usualStep } from '../words.js';
 import { h, show, write } from './dom.js';
 
 /**
@@ -18,6 +19,15 @@ function watchers({ viewers }) {
   return others === 1 ? '1 other person is watching.' : `${others} other people are watching.`;
 }
 
+/** @param {SeenJob} job @returns {string} */
+function others(job) {
+  const count = unfinished(job);
+  if (!count) return '';
+  return count === 1
+    ? 'The job that it started is cancelled, too.'
+    : `${number(count)} jobs that it started are cancelled, too.`;
+}
+
 /** `removes what is packed so far` as a sentence. @param {string} note @returns {string} */
 function noteText(note) {
   const begun = /^\p{Ll}/u.test(note) ? `It ${note}` : note;
@@ -33,7 +43,7 @@ function asking(job, kind) {
     : `${job.worker ?? 'The worker'} is asked to stop and to clean up.`;
   return {
     title: 'Cancel this job?',
-    text: [note, usual, watchers(job)].filter(Boolean).join(' '),
+    text: [note, others(job), usual, watchers(job)].filter(Boolean).join(' '),
     keep: 'Keep running',
     go: 'Cancel job',
     danger: true,

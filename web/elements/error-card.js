@@ -1,8 +1,12 @@
 /** Why the last attempt failed, with its traceback for those who may see it. */
 import { Refused } from '../api.js';
+import { errorText } from '../failures.js';
 import { h, show, write } from './dom.js';
 
 /** @typedef {import('../state.js').SeenJob} SeenJob */
+
+/** The one before, where the next is counted already. @param {SeenJob} job */
+const failedAttempt = (job) => (job.status === 'queued' ? job.attempt - 1 : job.attempt);
 
 export class ErrorCard {
   #of = '';
@@ -30,9 +34,9 @@ export class ErrorCard {
     show(this.element, job.error !== null);
     if (!job.error) return;
     this.job = job;
-    write(this.#what, `${job.error.type}: ${job.error.message}`);
+    write(this.#what, errorText(job.error));
     show(this.#button, this.app.may('tracebacks'));
-    const of = `${job.id} ${job.attempt}`;
+    const of = `${job.id} ${failedAttempt(job)}`;
     if (of === this.#of) return;
     this.#of = of;
     this.#fold(false);
@@ -56,7 +60,7 @@ export class ErrorCard {
   /** @param {SeenJob} job @returns {Promise<string>} */
   async #ask(job) {
     try {
-      return (await this.app.api.traceback(job.id, job.attempt)) || 'No traceback was kept.';
+      return (await this.app.api.traceback(job.id, failedAttempt(job))) || 'No traceback was kept.';
     } catch (error) {
       return error instanceof Refused && error.status === 404
         ? 'No traceback was kept.'

@@ -38,7 +38,8 @@ export class FinishedPages {
     const wish = /** @type {Wish} */ (this.#wish);
     const status = ENDED.includes(wish.status) ? [wish.status] : ENDED;
     this.loading = true;
-    const page = await this.app.api.jobs({ status, q: wish.q, after: this.#next }).catch(() => null);
+    const parent = wish.q || wish.status ? null : ''; // a filter finds jobs that others started, too
+    const page = await this.app.api.jobs({ status, q: wish.q, parent, after: this.#next }).catch(() => null);
     this.loading = false;
     if (page && wish === this.#wish) {
       this.#next = page.next;

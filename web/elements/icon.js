@@ -41,6 +41,9 @@ const SHAPES = {
     ['path', { d: 'M13.6 6.6A6 6 0 1 0 14 8' }],
     ['path', { d: 'M14 3v3.8h-3.8' }],
   ],
+  frames: [['path', { d: 'M2.5 4h11M2.5 8h8M2.5 12h5' }]],
+  pause: [['path', { d: 'M5.5 4v8M10.5 4v8' }]],
+  open: [['path', { d: 'm6 4 4 4-4 4' }]],
   flag: [['path', { d: 'M4 14V2.8h8L10 6l2 3.2H4' }]],
   dot: [['circle', { cx: 8, cy: 8, r: 2.2, ...SOLID }]],
   eye: [
@@ -70,6 +73,7 @@ const SHAPES = {
   ],
 };
 SHAPES.requested = SHAPES.stopping;
+SHAPES.waiting = SHAPES.lost;
 
 /** @param {Element} icon @param {string} name @param {string|null} label  `null`: decoration */
 export function redraw(icon, name, label) {

@@ -1,6 +1,7 @@
 /** Cards of names and values: facts, parameters, result, files, the error. */
+import { errorText } from '../failures.js';
 import { ended } from '../states.js';
-import { clockSeconds, counts, duration, label, moment, number, percent, size } from '../words.js';
+import { clockSeconds, counts, duration, label, moment, number, percent, sentence, size } from '../words.js';
 import { h, safeUrl, show } from './dom.js';
 import { icon } from './icon.js';
 
@@ -33,7 +34,9 @@ export function jobFacts(job, now) {
     ['Kind', job.kind],
     ['Started by', job.by],
     ['Worker', job.worker],
-    ['Attempt', `${job.attempt} of ${job.max_attempts}`],
+    ['Attempt', `${job.attempt} of ${Math.max(job.attempt, job.max_attempts)}`],
+    ['Time limit', job.timeout_s ? `${duration(job.timeout_s)} an attempt` : null],
+    ['Priority', job.priority ? number(job.priority) : null],
     ['Queued', queuedText(job, now)],
     ['Started', job.started_at !== null && moment(job.started_at, now)],
     ['Ended', job.finished_at !== null && moment(job.finished_at, now)],
@@ -70,12 +73,17 @@ function queuedText(job, now) {
 const attemptFact = (attempt, now) => [
   `Attempt ${attempt.attempt}`,
   [
-    `${attempt.outcome} ${moment(attempt.finished_at, now)}`,
-    attempt.fraction !== null && `at ${percent(attempt.fraction)}`,
-    attempt.error && `${attempt.error.type}: ${attempt.error.message}`,
+    [
+      `${sentence(attempt.outcome)} ${moment(attempt.finished_at, now)}`,
+      attempt.fraction !== null && `at ${percent(attempt.fraction, attempt.outcome === 'succeeded')}`,
+      attempt.started_at !== null && `after ${duration((attempt.finished_at - attempt.started_at) / 1000)}`,
+    ]
+      .filter(Boolean)
+      .join(', '),
+    attempt.error && errorText(attempt.error),
   ]
     .filter(Boolean)
-    .join(', '),
+    .join('\n'),
 ];
 
 /** @param {SeenJob} job @param {number} now @returns {Fact[]} the ended ones, where there were several */

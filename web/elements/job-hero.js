@@ -1,5 +1,6 @@
 /** `<job-hero>`: one job's percent, estimate, phase and bar, large; its counters below. */
 import { hold } from '../eta.js';
+import { errorName } from '../failures.js';
 import { segmentLabels } from '../segments.js';
 import { ended, stateOf } from '../states.js';
 import { sinceLines, spokenProgress, tell } from '../story.js';
@@ -8,6 +9,8 @@ import { each, h, measure, set, show, spans, write } from './dom.js';
 import { JobBar } from './job-bar.js';
 
 const TILES = 5;
+/** Of these a row says when they go on or end. */
+const ESTIMATED = ['running', 'queued', 'paused', 'stalled', 'lost', 'waiting'];
 
 /**
  * @typedef {import('../state.js').SeenJob} SeenJob
@@ -131,7 +134,7 @@ export class JobHero extends HTMLElement {
   #paintBig(job) {
     const done = job.status === 'succeeded';
     const fraction = done ? 1 : job.fraction;
-    show(this.#big, fraction !== null && job.status !== 'queued');
+    show(this.#big, fraction !== null && stateOf(job) !== 'queued');
     if (fraction === null) return;
     const [, figure = '', rest = ''] = /^(\D*\d+)(.*)$/s.exec(percent(fraction, done)) ?? [];
     write(this.#percent, figure);
@@ -142,9 +145,7 @@ export class JobHero extends HTMLElement {
   #paintWhen(job, story, setting) {
     const { now } = setting;
     const state = stateOf(job);
-    const telling =
-      state === 'running' || state === 'queued' || state === 'paused' || state === 'stalled' || state === 'lost';
-    const [main, sub] = telling
+    const [main, sub] = ESTIMATED.includes(state)
       ? [story.when.text, story.whenMore.find((line) => !line.endsWith(' elapsed')) ?? '']
       : this.#outcome(job, story);
     this.#held = hold(this.#held, { main, sub, left_s: story.left_s }, now);
@@ -179,7 +180,7 @@ export class JobHero extends HTMLElement {
     const error = job.status === 'failed' ? job.error : null;
     const message = error?.message ?? story.message;
     show(this.#now, job.status !== 'cancelled' && (job.status !== 'succeeded' || message !== ''));
-    write(this.#head, job.status === 'succeeded' ? '' : (error?.type ?? story.head.text));
+    write(this.#head, job.status === 'succeeded' ? '' : error ? errorName(error) : story.head.text);
     set(this.#head, 'class', story.head.tone ?? null);
     write(this.#step, story.step);
     show(this.#step, story.step !== '');

@@ -1,16 +1,26 @@
-/** `<job-list>`: rows of jobs, each kept for as long as its job is shown. */
-import { arrange, h, set, show, write } from './dom.js';
+/** `<job-list>`: rows of jobs and, where one is open, of the jobs it started; each kept for as long as it is shown. */
+import { rowsOf } from '../tree.js';
+import { number } from '../words.js';
+import { arrange, h, measure, set, show, write } from './dom.js';
 import { JobRow } from './job-row.js';
 
 const QUEUED_SHOWN = 3;
+const CAN_POINT = matchMedia('(hover: hover)'); // a finger leaves no pointer behind
 
-/** @typedef {import('../state.js').SeenJob} SeenJob */
+/**
+ * @typedef {import('../state.js').SeenJob} SeenJob
+ * @typedef {import('../tree.js').Family} Family
+ * @typedef {import('../tree.js').Row} Row
+ * @typedef {import('../tree.js').Rest} Rest
+ */
 
 export class JobList extends HTMLElement {
   /** @type {import('../app.js').App} */
   app = /** @type {any} */ (null);
   /** @type {Map<string, JobRow>} */
   #rows = new Map();
+  /** @type {Map<string, HTMLElement>} */
+  #rests = new Map();
   #expanded = false;
   #items = h('div', { role: 'list', class: 'rows' });
   #moreText = h('span');
@@ -38,21 +48,76 @@ export class JobList extends HTMLElement {
     return this.matches(':hover') || this.contains(document.activeElement);
   }
 
-  /** @param {SeenJob[]} jobs  in their order @param {Set<string>} fresh  ids of jobs that ended just now */
-  paint(jobs, fresh) {
-    const shown = this.#collapse(jobs);
-    const ids = new Set(shown.map((job) => job.id));
-    for (const id of this.#rows.keys()) if (!ids.has(id)) this.#rows.delete(id);
-    const { now } = this.app;
-    const rows = shown.map((job) => this.#rowOf(job));
-    this.#arrange(rows);
-    shown.forEach((job, index) => {
-      set(rows[index], 'data-fresh', fresh.has(job.id));
-      if (rows[index].isDue(now)) rows[index].paint(job, this.app.setting(job.kind));
-    });
+  /**
+   * @param {SeenJob[]} jobs  in their order
+   * @param {{family: Family, fresh?: Set<string>, visible?: Set<string>|null}} given  `fresh`: ids of jobs that ended
+   *   just now; `visible`: those that a filter lets through
+   */
+  paint(jobs, { family, fresh = new Set(), visible = null }) {
+    this.#put(
+      this.#collapse(jobs).flatMap((job) => rowsOf(job, family, this.#look(visible))),
+      family,
+      fresh,
+    );
   }
 
-  /** Focus stays where it was, also when its row moves. @param {JobRow[]} rows */
+  /** The jobs of one, without its own row. @param {SeenJob} job @param {Family} family */
+  paintUnder(job, family) {
+    const look = this.#look(null);
+    const isOpen = (/** @type {string} */ id) => id === job.id || look.isOpen(id);
+    const [, ...under] = rowsOf(job, family, { ...look, isOpen });
+    show(this.#more, false);
+    this.#fill(job, family);
+    this.#put(
+      under.map((line) => ({ ...line, depth: line.depth - 1 })),
+      family,
+      new Set(),
+    );
+  }
+
+  /** @param {Set<string>|null} visible @returns {import('../tree.js').Look} */
+  #look(visible) {
+    const { branches } = this.app;
+    const pointed = CAN_POINT.matches && this.matches(':hover');
+    return {
+      visible,
+      now: this.app.now,
+      isOpen: (id) => branches.isOpen(id),
+      most: (id) => branches.most(id),
+      isHeld: (id) => (pointed ? this.#rows.has(id) : (this.row(id)?.contains(document.activeElement) ?? false)),
+    };
+  }
+
+  /** @param {(Row|Rest)[]} lines @param {Family} family @param {Set<string>} fresh */
+  #put(lines, family, fresh) {
+    this.#forget(lines);
+    this.#arrange(lines.map((line) => ('job' in line ? this.#rowOf(line.job) : this.#restOf(line))));
+    for (const line of lines) if ('job' in line) this.#paintRow(line, family, fresh);
+  }
+
+  /** @param {Row} line @param {Family} family @param {Set<string>} fresh */
+  #paintRow({ job, depth, open }, family, fresh) {
+    const row = this.#rowOf(job);
+    set(row, 'data-fresh', fresh.has(job.id));
+    row.place(depth, open);
+    if (row.isDue(this.app.now)) row.paint(job, this.app.setting(job.kind));
+    if (open) this.#fill(job, family);
+  }
+
+  /** @param {SeenJob} job  whose row is open @param {Family} family */
+  #fill(job, family) {
+    this.app.branches.fill(job.id, job.children?.total ?? 0, family.childrenOf(job.id).length);
+  }
+
+  /** @param {(Row|Rest)[]} lines */
+  #forget(lines) {
+    const jobs = new Set(lines.map((line) => ('job' in line ? line.job.id : '')));
+    const rests = new Set(lines.map((line) => ('of' in line ? line.of.id : '')));
+    for (const id of this.#rows.keys()) if (!jobs.has(id)) this.#rows.delete(id);
+    for (const id of this.#rests.keys()) if (!rests.has(id)) this.#rests.delete(id);
+  }
+
+  /** Focus stays where it was, also when its row moves. @param {HTMLElement[]} rows */
   #arrange(rows) {
     const focused = document.activeElement;
     const inside = focused instanceof HTMLElement && this.#items.contains(focused);
@@ -68,6 +133,26 @@ export class JobList extends HTMLElement {
     row.app = this.app;
     this.#rows.set(job.id, row);
     return row;
+  }
+
+  /** @param {Rest} rest @returns {HTMLElement} */
+  #restOf({ of, depth, hidden }) {
+    const line = this.#rests.get(of.id) ?? this.#newRest(of.id);
+    measure(line, '--depth', depth);
+    write(/** @type {Element} */ (line.firstElementChild), `${number(hidden)} more ${hidden === 1 ? 'job' : 'jobs'}`);
+    return line;
+  }
+
+  /** @param {string} id */
+  #newRest(id) {
+    const more = () => {
+      this.app.branches.more(id);
+      this.app.refresh();
+    };
+    const button = h('button', { type: 'button', class: 'textlink', click: more }, 'Show more');
+    const line = h('p', { class: 'more rest', role: 'listitem' }, h('span'), ' ', button);
+    this.#rests.set(id, line);
+    return line;
   }
 
   /** Many queued jobs are told in one line; one's own stay. @param {SeenJob[]} jobs @returns {SeenJob[]} */

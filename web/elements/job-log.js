@@ -1,5 +1,5 @@
 /** `<job-log>`: a job's events, oldest first, following the newest while scrolled to the end. */
-import { lines, mayHaveEarlier } from '../log.js';
+import { lines, mayHaveEarlier, outputOf, withoutOutput } from '../log.js';
 import { clock, clockSeconds, moment, number } from '../words.js';
 import { h, show, write } from './dom.js';
 import { icon } from './icon.js';
@@ -80,7 +80,9 @@ export class JobLog extends HTMLElement {
   /** @type {import('../log.js').Story|null} */
   #painted = null;
   #unread = 0;
+  #quiet = false;
   #count = h('span');
+  #output = h('button', { type: 'button', class: 'textlink', hidden: true, click: () => this.#toggleOutput() });
   #follow = h('button', { type: 'button', class: 'textlink', click: () => this.#jump() });
   #earlier = h('button', { type: 'button', class: 'textlink', click: () => this.#showEarlier() }, 'Show earlier');
   #before = h('p', { class: 'earlier', hidden: true }, this.#earlier);
@@ -99,7 +101,7 @@ export class JobLog extends HTMLElement {
       h(
         'section',
         { class: 'card', 'aria-labelledby': 'log-title' },
-        h('header', {}, h('h2', { id: 'log-title' }, 'Events'), this.#count, this.#follow),
+        h('header', {}, h('h2', { id: 'log-title' }, 'Events'), this.#count, this.#output, this.#follow),
         this.#before,
         this.#rows,
       ),
@@ -115,11 +117,20 @@ export class JobLog extends HTMLElement {
       ? -this.#unread
       : story.entries.filter((entry) => entry.n > (this.#painted?.last ?? 0)).length;
     this.#painted = story;
-    this.#paintRows(lines(story).slice(-this.#kept));
-    write(this.#count, number(story.entries.length));
-    show(this.#before, mayHaveEarlier(story) || story.entries.length > this.#kept);
+    this.#paintStory(story);
     if (following) this.#rows.scrollTop = this.#rows.scrollHeight;
     this.#paintFollow();
+  }
+
+  /** @param {import('../log.js').Story} story */
+  #paintStory(story) {
+    const told = withoutOutput(story);
+    const shown = this.#quiet ? told : story;
+    this.#paintRows(lines(shown).slice(-this.#kept));
+    write(this.#count, number(shown.entries.length));
+    show(this.#before, mayHaveEarlier(story) || shown.entries.length > this.#kept);
+    show(this.#output, told.entries.length < story.entries.length);
+    write(this.#output, this.#quiet ? 'Show output' : 'Hide output');
   }
 
   /** Rows that are there stay; only new ones are made. @param {Line[]} wanted */
@@ -139,13 +150,19 @@ export class JobLog extends HTMLElement {
   #rowOf(line, key) {
     if ('note' in line) return h('li', { class: 'gap', 'data-key': key }, noteText(line.note, this.app.store.now()));
     const { entry } = line;
+    const source = outputOf(entry);
+    const name = source ? h('small', {}, `${source} `) : null;
     const time = h('time', { datetime: new Date(entry.at).toISOString() }, clockSeconds(entry.at));
     return h(
       'li',
-      { class: toneOf(entry) || null, 'data-key': key, 'data-event': entry.event },
+      {
+        class: [toneOf(entry), source === null ? '' : 'out'].filter(Boolean).join(' ') || null,
+        'data-key': key,
+        'data-event': entry.event,
+      },
       time,
       icon(iconOf(entry)),
-      h('span', {}, entry.text),
+      h('span', {}, name, entry.text),
     );
   }
 
@@ -167,6 +184,14 @@ export class JobLog extends HTMLElement {
   #jump() {
     this.#rows.scrollTop = this.#rows.scrollHeight;
     this.#rows.focus();
+  }
+
+  #toggleOutput() {
+    this.#quiet = !this.#quiet;
+    const following = this.#atEnd();
+    if (this.#painted) this.#paintStory(this.#painted);
+    if (following) this.#rows.scrollTop = this.#rows.scrollHeight;
+    this.#paintFollow();
   }
 
   async #showEarlier() {

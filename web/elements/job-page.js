@@ -1,18 +1,23 @@
 /** `<job-page>`: everything about one job. */
 import { ended, STATE_NAMES, stateOf } from '../states.js';
 import { tell } from '../story.js';
+import { childrenText, familyOf } from '../tree.js';
 import { percent } from '../words.js';
 import { BlankNote } from './blank-note.js';
+import { BreadCrumb } from './bread-crumb.js';
 import { h, safeUrl, set, show, write } from './dom.js';
 import { ErrorCard } from './error-card.js';
 import { icon, redraw } from './icon.js';
 import { attemptFacts, FactCard, factsOf, jobFacts } from './job-facts.js';
 import { JobHero } from './job-hero.js';
 import { JobHistory } from './job-history.js';
+import { JobList } from './job-list.js';
 import { JobLog } from './job-log.js';
+import { StackDialog } from './stack-dialog.js';
 
 const PATIENCE_MS = 300;
 const COPIED_MS = 2_000;
+const HAS_STACK = ['running', 'paused', 'cancelling'];
 
 /** @type {Record<string, string>} */
 const TONES = { running: 'c-run', requested: 'c-run', failed: 'c-bad', stalled: 'c-warn', done: 'c-ok' };
@@ -26,7 +31,7 @@ export class JobPage extends HTMLElement {
   #asked = '';
   /** @type {SeenJob|null} */
   #job = null;
-  #kind = h('span');
+  #crumb = new BreadCrumb();
   #title = h('h1', { tabindex: -1 });
   #tagIcon = icon('queued');
   #tagText = h('span');
@@ -38,10 +43,21 @@ export class JobPage extends HTMLElement {
     icon('link'),
     this.#copyText,
   );
-  #button = h('button', { type: 'button', class: 'btn', click: () => this.#act() });
+  #where = new StackDialog();
+  #stack = h(
+    'button',
+    { type: 'button', class: 'btn quiet', 'aria-haspopup': 'dialog', click: () => this.#where.open(this.job) },
+    icon('frames'),
+    'Stack',
+  );
+  #second = h('button', { type: 'button', class: 'btn', click: () => this.#act(this.#second) });
+  #button = h('button', { type: 'button', class: 'btn', click: () => this.#act(this.#button) });
   #open = h('a', { class: 'btn primary' }, 'Open result');
   #blank = new BlankNote();
   #hero = new JobHero();
+  #jobsCount = h('span');
+  #jobs = new JobList();
+  #jobsPart = h('section', { 'aria-label': 'Jobs it started', hidden: true });
   #log = new JobLog();
   #past = new JobHistory();
   #facts = new FactCard('Facts');
@@ -57,20 +73,16 @@ export class JobPage extends HTMLElement {
     super();
     this.app = app;
     this.job = id;
-    this.#log.app = app;
+    this.#log.app = this.#jobs.app = this.#where.app = app;
+    this.#jobs.label = 'Jobs it started';
     this.error = new ErrorCard(app);
   }
 
   connectedCallback() {
     if (this.firstChild) return;
-    const crumb = h(
-      'nav',
-      { class: 'crumb', 'aria-label': 'Breadcrumb' },
-      h('a', { href: '/' }, 'Jobs'),
-      h('span', { 'aria-hidden': 'true' }, '/'),
-      this.#kind,
-    );
-    this.#head.append(this.#title, this.#tag, h('div', { class: 'acts' }, this.#copy, this.#button, this.#open));
+    const acts = h('div', { class: 'acts' }, this.#copy, this.#stack, this.#second, this.#button, this.#open);
+    this.#head.append(this.#title, this.#tag, acts);
+    this.#jobsPart.append(h('h2', { class: 'group' }, 'Jobs it started ', this.#jobsCount), this.#jobs);
     const main = h(
       'div',
       { class: 'stack' },
@@ -78,6 +90,7 @@ export class JobPage extends HTMLElement {
       this.error.element,
       this.#result.element,
       this.#files.element,
+      this.#jobsPart,
       this.#log,
     );
     const aside = h(
@@ -89,7 +102,7 @@ export class JobPage extends HTMLElement {
       this.#attempts.element,
     );
     this.#cols.append(main, aside);
-    this.append(crumb, this.#blank, this.#head, this.#cols);
+    this.append(this.#crumb, this.#blank, this.#head, this.#cols, this.#where);
     show(this.#copy, navigator.clipboard !== undefined);
   }
 
@@ -128,7 +141,7 @@ export class JobPage extends HTMLElement {
   /** @param {SeenJob} job */
   #paintHead(job) {
     const state = stateOf(job);
-    write(this.#kind, job.kind);
+    this.#crumb.paint(job, this.app);
     write(this.#title, job.title);
     redraw(this.#tagIcon, state, null);
     write(this.#tagText, STATE_NAMES[state]);
@@ -138,7 +151,9 @@ export class JobPage extends HTMLElement {
 
   /** @param {SeenJob} job */
   #paintAction(job) {
-    const { action } = tell(job, this.app.setting(job.kind));
+    const { action, second } = tell(job, this.app.setting(job.kind));
+    show(this.#stack, this.app.may('tracebacks') && HAS_STACK.includes(job.status));
+    this.#paintSecond(job, second);
     const file = action.verb === 'result' ? job.artifacts[0] : undefined;
     const url = file ? safeUrl(file.url) : null;
     const from = action.verb === 'retry' && job.checkpoint?.fraction ? ` from ${percent(job.checkpoint.fraction)}` : '';
@@ -152,6 +167,24 @@ export class JobPage extends HTMLElement {
     this.#button.classList.toggle('primary', action.verb === 'retry' || action.verb === 'resume');
   }
 
+  /** @param {SeenJob} job @param {import('../offers.js').Action} second */
+  #paintSecond(job, { verb, text }) {
+    show(this.#second, verb !== 'none');
+    write(this.#second, text);
+    set(this.#second, 'data-verb', verb);
+    this.#second.disabled = this.app.actions.isPending(job.id);
+  }
+
+  /** @param {SeenJob} job */
+  #paintJobs(job) {
+    const family = familyOf(this.app.store.state.jobs);
+    const { children } = job;
+    show(this.#jobsPart, (children?.total ?? 0) > 0);
+    if (!children?.total) return;
+    write(this.#jobsCount, childrenText(children));
+    this.#jobs.paintUnder(job, family);
+  }
+
   /** @param {SeenJob} job @param {boolean} known  whole, not only what the feed tells */
   #paintCards(job, known) {
     const { now } = this.app;
@@ -159,6 +192,7 @@ export class JobPage extends HTMLElement {
     this.error.paint(job);
     this.#result.paint(ended(job) && job.result !== null && job.result !== undefined ? factsOf(job.result) : []);
     this.#files.paintFiles(job.artifacts);
+    this.#paintJobs(job);
     this.#log.paint(job.id, this.app.store.state.stories.get(job.id));
     this.#past.paint(job, this.#history, now);
     this.#facts.paint(jobFacts(job, now));
@@ -175,8 +209,9 @@ export class JobPage extends HTMLElement {
     this.app.refresh();
   }
 
-  #act() {
-    if (this.#job) this.app.actions.act(/** @type {any} */ (this.#button.dataset.verb), this.#job, this.#button);
+  /** @param {HTMLButtonElement} button */
+  #act(button) {
+    if (this.#job) this.app.actions.act(/** @type {any} */ (button.dataset.verb), this.#job, button);
   }
 
   async #copyLink() {

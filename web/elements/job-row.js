@@ -2,15 +2,18 @@
 import { hold } from '../eta.js';
 import { STATE_NAMES, stateOf } from '../states.js';
 import { meta, spokenProgress, tell } from '../story.js';
+import { childrenText } from '../tree.js';
 import { percent } from '../words.js';
 import { bar } from '../bar.js';
-import { h, safeUrl, set, show, spans, write } from './dom.js';
+import { h, measure, safeUrl, set, show, spans, write } from './dom.js';
 import { icon, redraw } from './icon.js';
 import { JobBar } from './job-bar.js';
 
 /** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Story} Story */
 
 const UNSEEN_MS = 1_000;
+/** A second action has room for an icon. @type {Record<string, string>} */
+const SECOND_ICONS = { pause: 'pause', cancel: 'x' };
 
 let made = 0;
 
@@ -28,6 +31,15 @@ export class JobRow extends HTMLElement {
   #named = h('span', { class: 'named' });
   #eyes = h('span');
   #eye = h('span', { class: 'eye' }, icon('eye'), this.#eyes, h('span', { class: 'vh' }, ' people watching'));
+  #family = h('span');
+  #opener = h(
+    'button',
+    { type: 'button', class: 'opener', hidden: true, click: () => this.#turn(!this.#open) },
+    icon('open'),
+    this.#family,
+  );
+  /** @type {boolean|null} */
+  #open = null;
   #head = h('b');
   #step = h('span', { class: 'step' });
   #message = h('span', { class: 'msg' });
@@ -37,6 +49,12 @@ export class JobRow extends HTMLElement {
   #when = h('strong');
   #whenMore = h('span', { class: 'more-when' });
   #button = h('button', { type: 'button', class: 'btn sm', click: () => this.#act() });
+  #secondIcon = icon('pause');
+  #second = h(
+    'button',
+    { type: 'button', class: 'btn sm quiet icon second', click: () => this.#actSecond() },
+    this.#secondIcon,
+  );
   #result = h('a', { class: 'btn sm' });
 
   connectedCallback() {
@@ -46,12 +64,15 @@ export class JobRow extends HTMLElement {
     this.addEventListener('contentvisibilityautostatechange', (event) => this.#scrolled(event));
     set(this, 'role', 'listitem');
     set(this.#title, 'id', `title-${made}`);
+    set(this.#family, 'id', `family-${made}`);
+    set(this.#opener, 'aria-labelledby', `family-${made} title-${made}`);
+    this.addEventListener('keydown', (event) => this.#pressed(event));
     set(this.#under, 'id', `counts-${made}`);
     set(this.#whenMore, 'id', `when-${made}`);
     set(this.#bar, 'aria-labelledby', `title-${made}`);
     this.append(
       this.#icon,
-      h('div', { class: 'who' }, this.#title, h('p', { class: 'meta' }, this.#named, this.#eye)),
+      h('div', { class: 'who' }, this.#title, h('p', { class: 'meta' }, this.#named, this.#eye), this.#opener),
       h(
         'div',
         { class: 'work' },
@@ -60,7 +81,7 @@ export class JobRow extends HTMLElement {
         this.#under,
       ),
       h('div', { class: 'when' }, this.#when, this.#whenMore),
-      h('div', { class: 'act' }, this.#button, this.#result),
+      h('div', { class: 'act' }, this.#second, this.#button, this.#result),
     );
   }
 
@@ -71,6 +92,15 @@ export class JobRow extends HTMLElement {
 
   focusTitle() {
     this.#title.focus();
+  }
+
+  /** @param {number} depth  how many started each other above it @param {boolean|null} open  `null`: it started none */
+  place(depth, open) {
+    this.#open = open;
+    measure(this, '--depth', depth);
+    set(this, 'aria-level', depth + 1);
+    show(this.#opener, open !== null);
+    set(this.#opener, 'aria-expanded', String(open === true));
   }
 
   /** @param {SeenJob} job @param {import('../story.js').Setting} setting */
@@ -102,6 +132,7 @@ export class JobRow extends HTMLElement {
     spans(this.#named, texts);
     show(this.#eye, eyes !== null);
     write(this.#eyes, String(eyes ?? ''));
+    write(this.#family, job.children ? childrenText(job.children) : 'Jobs');
   }
 
   /** @param {SeenJob} job @param {Story} story @param {import('../story.js').Setting} setting */
@@ -146,7 +177,8 @@ export class JobRow extends HTMLElement {
   }
 
   /** @param {SeenJob} job @param {Story} story */
-  #paintAction(job, { action }) {
+  #paintAction(job, { action, second }) {
+    this.#paintSecond(job, second);
     const pending = this.app.actions.isPending(job.id);
     const isLink = action.verb === 'result';
     show(this.#button, !isLink && action.text !== '');
@@ -170,6 +202,33 @@ export class JobRow extends HTMLElement {
     set(this.#result, 'rel', url ? 'noopener noreferrer' : null);
     set(this.#result, 'title', url ? file.name : null);
     set(this.#result, 'aria-label', `Result of ${job.title}`);
+  }
+
+  /** @param {SeenJob} job @param {Story['second']} second */
+  #paintSecond(job, { verb, text }) {
+    show(this.#second, verb !== 'none');
+    redraw(this.#secondIcon, SECOND_ICONS[verb] ?? 'dot', null);
+    set(this.#second, 'aria-label', `${text} ${job.title}`);
+    set(this.#second, 'title', text);
+    set(this.#second, 'data-verb', verb);
+    this.#second.disabled = this.app.actions.isPending(job.id);
+  }
+
+  /** The keys of a tree. @param {KeyboardEvent} event */
+  #pressed({ key, ctrlKey, altKey, metaKey }) {
+    if (this.#open === null || ctrlKey || altKey || metaKey) return;
+    if (key === 'ArrowRight' || key === 'ArrowLeft') this.#turn(key === 'ArrowRight');
+  }
+
+  /** @param {boolean} open */
+  #turn(open) {
+    if (!this.job || open === this.#open) return;
+    this.app.branches.turn(this.job.id, open);
+    this.app.refresh();
+  }
+
+  #actSecond() {
+    if (this.job) this.app.actions.act(/** @type {any} */ (this.#second.dataset.verb), this.job, this.#second);
   }
 
   #act() {

@@ -2,6 +2,7 @@
 import { Crowd } from '../crowd.js';
 import { addressOf, byEnd, hasStatus, isRecent, matches, Places } from '../order.js';
 import { ended } from '../states.js';
+import { familyOf } from '../tree.js';
 import { number } from '../words.js';
 import { BlankNote } from './blank-note.js';
 import { h, set, show, write } from './dom.js';
@@ -14,7 +15,11 @@ const RECENT_SHOWN = 20;
 const TYPING_MS = 150;
 const PATIENCE_MS = 300;
 
-/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../order.js').Wish} Wish */
+/**
+ * @typedef {import('../state.js').SeenJob} SeenJob
+ * @typedef {import('../order.js').Wish} Wish
+ * @typedef {{family: import('../tree.js').Family, visible: Set<string>|null}} Tree
+ */
 
 /** @type {{tab: Wish['tab'], text: string}[]} */
 const TABS = [
@@ -86,6 +91,7 @@ export class JobsView extends HTMLElement {
     this.#wish = wish;
     if (this.#search.value.trim() !== wish.q) this.#search.value = wish.q;
     if (changed) this.#crowd.reset();
+    if (changed) this.app.branches.forgetClosed();
     this.pages.turnTo(wish);
   }
 
@@ -99,22 +105,46 @@ export class JobsView extends HTMLElement {
   paint() {
     const { state } = this.app.store;
     const now = this.app.store.now();
-    const jobs = [...state.jobs.values()];
-    const found = jobs.filter((job) => hasStatus(job, this.#wish.status) && matches(job, this.#wish.q));
+    const family = familyOf(state.jobs);
+    const { found, roots, visible } = this.#find(family);
     this.#summary.paint(state, this.#wish.status, this.app.now);
-    this.#paintTools(jobs);
+    this.#paintTools(family.roots());
     const active = this.#paintActive(
-      found.filter((job) => state.feed.has(job.id)),
+      roots.filter((job) => state.feed.has(job.id)),
+      { family, visible },
       now,
     );
     const done = this.#paintEnded(
-      found.filter((job) => ended(job) && !this.#crowd.fresh.has(job.id)),
+      roots.filter((job) => this.#isPast(job) && !this.#crowd.fresh.has(job.id)),
+      { family, visible },
       now,
     );
     this.#paintBlank(active + done === 0, found);
   }
 
-  /** @param {SeenJob[]} jobs */
+  /** On the page of what has ended, a job that goes on is there for an ended one under it. @param {SeenJob} job */
+  #isPast(job) {
+    return ended(job) || this.#wish.tab === 'finished';
+  }
+
+  /**
+   * What the filter finds, and the rows under which it stands.
+   * @param {import('../tree.js').Family} family
+   * @returns {{found: SeenJob[], roots: SeenJob[], visible: Set<string>|null}}
+   */
+  #find(family) {
+    const { tab, status, q } = this.#wish;
+    if (!status && !q) {
+      const roots = family.roots().filter((job) => tab !== 'finished' || ended(job));
+      return { found: roots, roots, visible: null };
+    }
+    const all = [...family.jobs.values()].filter((job) => hasStatus(job, status) && matches(job, q));
+    const found = tab === 'finished' ? all.filter(ended) : all;
+    for (const job of found) if (family.isOrphan(job)) this.app.branches.meet(job.parent ?? '');
+    return { found: all, ...family.around(found) };
+  }
+
+  /** @param {SeenJob[]} jobs  with rows of their own: those that they started are not counted again */
   #paintTools(jobs) {
     const { summary } = this.app.store.state;
     const counts = { active: jobs.filter((job) => !ended(job)).length, finished: summary?.finished, all: undefined };
@@ -127,8 +157,8 @@ export class JobsView extends HTMLElement {
     show(this.#start, this.app.may('control') && this.app.kinds.size > 0);
   }
 
-  /** @param {SeenJob[]} found @param {number} now @returns {number} how many are shown */
-  #paintActive(found, now) {
+  /** @param {SeenJob[]} found @param {Tree} tree @param {number} now @returns {number} how many are shown */
+  #paintActive(found, tree, now) {
     const wanted = this.#wish.tab === 'finished' ? [] : found;
     const busy = this.#active.busy || scrollY > 0;
     const isHeld = (/** @type {string} */ id) => this.#active.row(id)?.matches(':hover, :focus-within') ?? false;
@@ -143,12 +173,12 @@ export class JobsView extends HTMLElement {
     write(this.#news, waiting === 1 ? '1 new job' : `${waiting} new jobs`);
     show(this.#activeHead, present.length > 0);
     show(this.#active, present.length > 0);
-    this.#active.paint(this.#places.sort(present), this.#crowd.fresh);
+    this.#active.paint(this.#places.sort(present), { ...tree, fresh: this.#crowd.fresh });
     return present.length;
   }
 
-  /** @param {SeenJob[]} found @param {number} now @returns {number} how many are shown */
-  #paintEnded(found, now) {
+  /** @param {SeenJob[]} found @param {Tree} tree @param {number} now @returns {number} how many are shown */
+  #paintEnded(found, tree, now) {
     const recent = this.#wish.tab === 'active';
     const wanted = recent ? found.filter((job) => isRecent(job, now) && this.app.store.state.feed.has(job.id)) : found;
     const shown = byEnd(wanted).slice(0, recent ? RECENT_SHOWN : Infinity);
@@ -157,7 +187,7 @@ export class JobsView extends HTMLElement {
     this.#ended.label = recent ? 'Recent jobs' : 'Finished jobs';
     show(this.#endedHead, shown.length > 0);
     show(this.#ended, shown.length > 0);
-    this.#ended.paint(shown, new Set());
+    this.#ended.paint(shown, tree);
     this.pages.paint(recent);
     return shown.length;
   }

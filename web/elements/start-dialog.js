@@ -9,6 +9,20 @@ import { ParamField } from './param-field.js';
 
 /** @typedef {import('../wire.js').Kind} Kind @typedef {import('../wire.js').Job} Job */
 
+const PRIORITY = {
+  type: 'integer',
+  minimum: -100,
+  maximum: 100,
+  description: 'Of the jobs that wait, the highest starts first.',
+};
+
+/** `randomUUID` is there on safe addresses only, and a hub may be at none. */
+const newKey = () => [...crypto.getRandomValues(new Uint32Array(4))].map((part) => part.toString(36)).join('-');
+
+/** @param {Kind} kind @returns {ParamField} a field like those of its parameters */
+const priorityField = ({ priority }) =>
+  new ParamField(fieldsOf({ properties: { priority: { ...PRIORITY, default: priority ?? 0 } } })[0]);
+
 export class StartDialog extends HTMLElement {
   /** @type {import('../app.js').App} */
   app = /** @type {any} */ (null);
@@ -18,6 +32,9 @@ export class StartDialog extends HTMLElement {
   #kind = h('select', { class: 'input', id: 'start-kind', change: () => this.#turnTo(this.#kind.value) });
   #doc = h('p', { class: 'hint' });
   #params = h('div', { class: 'params' });
+  #advanced = h('details', { class: 'advanced' }, h('summary', {}, 'Advanced'));
+  /** @type {ParamField|null} */
+  #priority = null;
   #error = h('p', { class: 'err', role: 'alert', hidden: true });
   #note = h('p');
   #submit = h('button', { class: 'btn primary', type: 'submit' }, 'Start job');
@@ -44,7 +61,7 @@ export class StartDialog extends HTMLElement {
       'form',
       { novalidate: true, submit: (event) => this.#send(event) },
       head,
-      h('div', { class: 'body' }, kind, this.#params, this.#error),
+      h('div', { class: 'body' }, kind, this.#params, this.#advanced, this.#error),
       foot,
     );
     this.#dialog.append(form);
@@ -65,13 +82,22 @@ export class StartDialog extends HTMLElement {
   /** @param {string} name */
   #turnTo(name) {
     const kind = /** @type {Kind} */ (this.app.kinds.get(name));
-    this.#key = crypto.randomUUID();
+    this.#key = newKey();
     this.#fields = fieldsOf(kind.params).map((field) => new ParamField(field));
     this.#params.replaceChildren(...this.#fields.map((field) => field.element));
+    this.#turnAdvanced(kind);
     write(this.#doc, kind.doc.split('\n\n', 1)[0]);
     show(this.#doc, kind.doc !== '');
     write(this.#note, this.#outlook(kind));
     this.#fail('');
+  }
+
+  /** @param {Kind} kind */
+  #turnAdvanced(kind) {
+    this.#priority?.element.remove();
+    this.#priority = priorityField(kind);
+    this.#advanced.append(this.#priority.element);
+    this.#advanced.open = false;
   }
 
   /** @param {Kind} kind @returns {string} how long it takes, and whether it starts at once */
@@ -88,11 +114,12 @@ export class StartDialog extends HTMLElement {
   async #send(event) {
     event.preventDefault();
     const params = this.#read();
-    if (!params) return;
+    const priority = this.#readPriority();
+    if (!params || !priority) return;
     this.#submit.disabled = true;
     this.#fail('');
     try {
-      this.#started(await this.app.api.start({ kind: this.#kind.value, params, key: this.#key }));
+      this.#started(await this.app.api.start({ kind: this.#kind.value, params, key: this.#key, ...priority }));
     } catch (error) {
       this.#explain(error);
     } finally {
@@ -110,6 +137,18 @@ export class StartDialog extends HTMLElement {
     }
     const given = checked.filter(({ result }) => result?.value !== undefined);
     return Object.fromEntries(given.map(({ field, result }) => [field.field.name, result?.value]));
+  }
+
+  /** @returns {{priority?: unknown}|null} nothing where it is the kind's own; `null`: it is not acceptable */
+  #readPriority() {
+    const checked = this.#priority?.check();
+    if (!checked) {
+      this.#advanced.open = true;
+      this.#priority?.focus();
+      return null;
+    }
+    const { value } = checked;
+    return value === undefined || value === this.#priority?.field.initial ? {} : { priority: value };
   }
 
   /** @param {Job} job */
