@@ -3,65 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from playwright.async_api import async_playwright, expect
-from websockets.sync.client import connect
 
 from hub.server import listen
+from tests.pages import ROOT, Page, barcast, only_job, run, watched
 from tests.serving import PATIENCE_S, HubProcess, hub_process
 from tests.web.conftest import FLAGS
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
+README = Page("README.md")
 ORDERS = "id,amount\n" + "".join(f"{n},{'' if n == 7 else n}\n" for n in range(1, 251))
 
 
-def example(name: str) -> str:
-    """The code block that is marked with this name."""
-    found = re.search(rf"<!-- test: {re.escape(name)} -->\n```\w+\n(.*?)```", README, re.DOTALL)
-    assert found is not None, f"the README marks no example {name!r}"
-    return found.group(1)
-
-
-def run(command: list[str], cwd: Path, url: str) -> subprocess.CompletedProcess[str]:
-    environ = {**os.environ, "BARCAST_URL": url, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
-    )
-
-
-def barcast(hub: HubProcess, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return run([sys.executable, "-m", "hub", *arguments], hub.db.parent, hub.url)
-
-
-def only_job(hub: HubProcess) -> Mapping[str, Any]:
-    jobs = hub.get("/api/jobs")["jobs"]
-    assert len(jobs) == 1
-    job: Mapping[str, Any] = hub.get(f"/api/jobs/{jobs[0]['id']}")
-    return job
-
-
-def watched(hub: HubProcess, job: str) -> Iterator[dict[str, Any]]:
-    """Every state of a job, as it becomes known."""
-    with connect(f"{hub.socket_url}/ws") as socket:
-        socket.send(json.dumps({"type": "subscribe", "id": 1, "topic": f"job:{job}"}))
-        while True:
-            message = json.loads(socket.recv(timeout=PATIENCE_S))
-            yield from message.get("jobs", [])
-
-
 def test_a_function_becomes_a_job_with_phases_counters_and_a_result(tmp_path: Path) -> None:
-    (tmp_path / "jobs.py").write_text(example("jobs.py"))
+    (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
     (tmp_path / "orders.csv").write_text(ORDERS)
     with hub_process(tmp_path / "hub.db", "jobs.py") as hub:
         done = barcast(hub, "start", "import-orders", "path=orders.csv", "--follow")
@@ -74,7 +37,7 @@ def test_a_function_becomes_a_job_with_phases_counters_and_a_result(tmp_path: Pa
 
 
 def test_a_parameter_that_is_wrong_is_refused_by_name(tmp_path: Path) -> None:
-    (tmp_path / "jobs.py").write_text(example("jobs.py"))
+    (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
     with hub_process(tmp_path / "hub.db", "jobs.py") as hub:
         refused = barcast(hub, "start", "import-orders", "path=orders.csv", "batch=many")
     assert refused.returncode != 0
@@ -82,7 +45,7 @@ def test_a_parameter_that_is_wrong_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_what_a_job_raises_after_a_cancel_is_what_people_read(tmp_path: Path) -> None:
-    (tmp_path / "jobs.py").write_text(example("cancel"))
+    (tmp_path / "jobs.py").write_text(README.example("cancel"))
     with hub_process(tmp_path / "hub.db", "jobs.py") as hub:
         job = hub.post("/api/jobs", {"kind": "copy-in", "params": {"rows": 2_000_000_000}})["id"]
         states = watched(hub, job)
@@ -94,7 +57,7 @@ def test_what_a_job_raises_after_a_cancel_is_what_people_read(tmp_path: Path) ->
 
 
 def test_a_script_reports_with_one_line_and_runs_the_same_without_a_hub(tmp_path: Path) -> None:
-    (tmp_path / "sync.py").write_text(example("script"))
+    (tmp_path / "sync.py").write_text(README.example("script"))
     (tmp_path / "orders.csv").write_text(ORDERS)
     with hub_process(tmp_path / "hub.db") as hub:
         assert run([sys.executable, "sync.py"], tmp_path, hub.url).returncode == 0
@@ -105,17 +68,9 @@ def test_a_script_reports_with_one_line_and_runs_the_same_without_a_hub(tmp_path
     assert (alone.returncode, alone.stdout, alone.stderr) == (0, "", "")
 
 
-def test_three_lines_of_curl_open_report_and_end_a_job(tmp_path: Path) -> None:
-    with hub_process(tmp_path / "hub.db") as hub:
-        done = run(["sh", "-e", "-c", example("curl")], tmp_path, hub.url)
-        assert done.returncode == 0, done.stderr
-        job = only_job(hub)
-    assert (job["kind"], job["status"], job["message"], job["done"]) == ("backup", "succeeded", "Copying", 3)
-
-
 def test_the_commands_it_names_exist(tmp_path: Path) -> None:
-    named = set(re.findall(r"^barcast (\w+)", README, re.MULTILINE))
-    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel"}
+    named = set(re.findall(r"^barcast (\w+)", README.text, re.MULTILINE))
+    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "exec"}
     for command in named:
         assert run([sys.executable, "-m", "hub", command, "--help"], tmp_path, "").returncode == 0
 
@@ -123,9 +78,8 @@ def test_the_commands_it_names_exist(tmp_path: Path) -> None:
 def test_the_files_and_settings_it_names_exist() -> None:
     from hub.settings import Settings
 
-    for path in re.findall(r"\]\(([^)#:]+)\)", README):
-        assert (ROOT / path).exists(), path
-    for name in re.findall(r"BARCAST_([A-Z_]+)=", README):
+    assert not README.missing()
+    for name in re.findall(r"BARCAST_([A-Z_]+)=", README.text):
         assert name.lower() in Settings.__struct_fields__
 
 
@@ -134,7 +88,7 @@ def mounted(folder: Path) -> Iterator[str]:
     """The README's own application, under uvicorn as it comes."""
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    (folder / "app.py").write_text(example("mount").replace("8000", str(port)))
+    (folder / "app.py").write_text(README.example("mount").replace("8000", str(port)))
     command = [sys.executable, "-m", "uvicorn", "app:app", "--port", str(port)]
     environ = {**os.environ, "PYTHONPATH": f"{ROOT}:{folder}"}
     with subprocess.Popen(command, cwd=folder, env=environ, stderr=subprocess.PIPE, text=True) as server:
@@ -151,7 +105,7 @@ def mounted(folder: Path) -> Iterator[str]:
 
 
 async def test_a_bar_on_a_page_of_your_own(tmp_path: Path) -> None:
-    (tmp_path / "jobs.py").write_text(example("jobs.py"))
+    (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
     (tmp_path / "orders.csv").write_text(ORDERS)
     with mounted(tmp_path) as url:
         hub = HubProcess.__new__(HubProcess)
