@@ -169,7 +169,9 @@ def test_a_pattern_that_is_none_is_refused_before_anything_runs() -> None:
 
 
 def test_what_it_leaves_running_is_not_waited_for() -> None:
-    assert run(NOBODY, "--no-pty", "--", "sh", "-c", "sleep 1000 & echo $!; exit 4").returncode == 4
+    done = run(NOBODY, "--no-pty", "--", "sh", "-c", "sleep 1000 & echo $!; exit 4")
+    os.kill(int(done.stdout), signal.SIGTERM)  # it still runs
+    assert done.returncode == 4
 
 
 def test_its_processes_are_told_where_a_stack_is_asked_for(hub: HubProcess) -> None:
