@@ -36,7 +36,7 @@ QUICK = {"derived_interval_s": 0.02, "update_interval_s": 0.005, "save_interval_
 PARAMS = {"type": "object", "properties": {"path": {"type": "string"}}}
 IMPORT = KindInfo(kind="import-orders", title="Import {path}", doc="Imports orders.", params=PARAMS)
 INSIDE = KindInfo(kind="inside", title="Inside", doc="Runs in the hub's process.", params={}, runs_in="loop")
-FLAKY = KindInfo(kind="flaky", title="Flaky", doc="Tries again.", params={}, retries=2, backoff_s=0.02)
+UNLUCKY = KindInfo(kind="unlucky", title="Unlucky", doc="Tries again.", params={}, retries=2, backoff_s=0.02)
 KINDS = (IMPORT, INSIDE)
 
 Message = dict[str, Any]

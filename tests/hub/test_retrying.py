@@ -11,13 +11,13 @@ import pytest
 from hub.launch import Handout, KindInfo
 from hub.protocol import Finish, Open
 from hub.view import Status
-from tests.hub.serving import FLAKY, IMPORT, Inside, Message, Served, Worker, serving, soon
+from tests.hub.serving import IMPORT, UNLUCKY, Inside, Message, Served, Worker, serving, soon
 
-PATIENT = msgspec.structs.replace(FLAKY, kind="patient", backoff_s=600.0, backoff_max_s=600.0)
-HASTY = msgspec.structs.replace(FLAKY, kind="hasty", timeout_s=0.05, grace_s=0.05)
+PATIENT = msgspec.structs.replace(UNLUCKY, kind="patient", backoff_s=600.0, backoff_max_s=600.0)
+HASTY = msgspec.structs.replace(UNLUCKY, kind="hasty", timeout_s=0.05, grace_s=0.05)
 SLOW = msgspec.structs.replace(IMPORT, kind="slow", timeout_s=0.05)
 COROUTINE = KindInfo(kind="coroutine", title="C", doc="", params={}, runs_in="loop", grace_s=0.05, retries=1)
-KINDS = (FLAKY, PATIENT, HASTY, SLOW, COROUTINE)
+KINDS = (UNLUCKY, PATIENT, HASTY, SLOW, COROUTINE)
 
 
 def outcomes(job: Message) -> list[str]:
@@ -42,7 +42,7 @@ async def opened_inside(hub: Served, handout: Handout) -> Inside:
 
 async def test_work_that_fails_is_started_again_from_its_checkpoint_until_none_is_left(db: Path) -> None:
     async with serving(db, KINDS) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         feed = await hub.watching(f"job:{work.id}")
         await work.store("checkpoint", data={"row": 5}, done=5)
         for attempt in (1, 2):
@@ -62,7 +62,7 @@ async def test_work_that_fails_is_started_again_from_its_checkpoint_until_none_i
 
 async def test_the_numbers_of_every_attempt_are_acknowledged_anew(db: Path) -> None:
     async with serving(db, KINDS) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         await work.store("entry", level="info", text="one")
         await work.finish("failed")
         again = await hub.taken_up()
@@ -74,7 +74,7 @@ async def test_the_numbers_of_every_attempt_are_acknowledged_anew(db: Path) -> N
 
 async def test_a_process_that_is_killed_is_started_again(db: Path) -> None:
     async with serving(db, KINDS) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         hub.launcher.exited(work.id, 1, "killed by SIGKILL")
         again = await hub.taken_up()
         await again.finish()
@@ -84,7 +84,7 @@ async def test_a_process_that_is_killed_is_started_again(db: Path) -> None:
 async def test_work_that_cannot_be_started_is_tried_again(db: Path) -> None:
     async with serving(db, KINDS) as hub:
         hub.launcher.refuses = "no more processes"
-        job = (await hub.http.post("/api/jobs", json={"kind": "flaky"})).json()["id"]
+        job = (await hub.http.post("/api/jobs", json={"kind": "unlucky"})).json()["id"]
         feed = await hub.watching("jobs")
         await feed.job(job, attempt=2)
         hub.launcher.refuses = None
@@ -96,7 +96,7 @@ async def test_an_attempt_that_could_not_be_started_does_not_fail_the_one_after_
         launcher = hub.launcher
         launcher.comes_up.clear()
         launcher.refuses = "no more processes"
-        job = (await hub.http.post("/api/jobs", json={"kind": "flaky"})).json()["id"]
+        job = (await hub.http.post("/api/jobs", json={"kind": "unlucky"})).json()["id"]
         await soon(launcher.asked.wait())
         launcher.refuses = None
         await hub.http.post(f"/api/jobs/{job}/cancel")
@@ -109,7 +109,7 @@ async def test_an_attempt_that_could_not_be_started_does_not_fail_the_one_after_
 
 async def test_a_failure_that_says_so_is_final(db: Path) -> None:
     async with serving(db, KINDS) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         await work.finish("failed", retry=False)
         assert (await hub.job(work.id))["status"] == "failed"
 
@@ -164,9 +164,9 @@ async def test_a_waiting_job_waits_on_over_a_restart(db: Path) -> None:
 
 
 async def test_a_job_whose_time_came_while_no_hub_was_there_is_started_by_the_next(db: Path) -> None:
-    kind = msgspec.structs.replace(FLAKY, backoff_s=0.3)
+    kind = msgspec.structs.replace(UNLUCKY, backoff_s=0.3)
     async with serving(db, (kind,)) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         await work.finish("failed")
         assert (await hub.job(work.id))["status"] == "queued"
     async with serving(db, (kind,)) as hub:
@@ -188,7 +188,7 @@ async def test_a_queued_job_of_a_kind_that_the_next_hub_does_not_know_fails_alon
 
 async def failed_but_there(hub: Served) -> Worker:
     """Work that said its end, and whose process has not ended."""
-    work = await hub.started("flaky")
+    work = await hub.started("unlucky")
     process, work.leave = work.leave, lambda: None
     await work.finish("failed")
     work.leave = process
@@ -207,7 +207,7 @@ async def test_the_next_attempt_waits_for_the_process_of_the_one_before(db: Path
 
 
 async def test_a_process_that_outstays_its_end_is_ended_before_the_next_attempt(db: Path) -> None:
-    async with serving(db, (msgspec.structs.replace(FLAKY, grace_s=0.05),)) as hub:
+    async with serving(db, (msgspec.structs.replace(UNLUCKY, grace_s=0.05),)) as hub:
         work = await failed_but_there(hub)
         assert (await hub.handed_out()).attempt == 2
         assert hub.launcher.stopped == [(work.id, 1)]
@@ -218,7 +218,7 @@ async def test_what_does_not_die_holds_the_next_attempt_back_until_it_does(
 ) -> None:
     monkeypatch.setattr("hub.starter.AGAIN_S", 0.01)
     monkeypatch.setattr("hub.starter.AGAIN_MOST_S", 0.02)
-    async with serving(db, (msgspec.structs.replace(FLAKY, grace_s=0.05),)) as hub:
+    async with serving(db, (msgspec.structs.replace(UNLUCKY, grace_s=0.05),)) as hub:
         hub.launcher.dies = False
         work = await failed_but_there(hub)
         await hub.until(lambda: len(hub.launcher.stopped) > 2)
@@ -242,7 +242,7 @@ async def test_an_attempt_that_was_cancelled_while_it_waited_for_the_one_before_
 
 async def test_a_lost_worker_that_is_given_up_is_ended_before_the_next_attempt_starts(db: Path) -> None:
     async with serving(db, KINDS, lease_s=0.05, give_up_s=0.05) as hub:
-        work = await hub.started("flaky")
+        work = await hub.started("unlucky")
         handout = await hub.handed_out()
         assert (handout.job, handout.attempt) == (work.id, 2)
         assert (work.id, 1) in hub.launcher.stopped
