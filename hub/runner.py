@@ -236,6 +236,7 @@ class Runner:
     async def interrupt(self) -> None:
         """Before a restart: jobs in this process stop at their next report and are queued again; children go on."""
         self.stopping = True
+        await self.starter.launches.over()
         await self.launcher.close()
         for held in self.started():
             if held.job.facts.place != "process":
@@ -244,12 +245,14 @@ class Runner:
     async def cancel_all(self) -> None:
         """Before a stop for good: cancel what runs, as by hand, and wait until all of it has ended."""
         self.stopping = True
+        await self.starter.launches.over()
         stopping = self.started()
         for held in stopping:
             change = held.job.cancel(None, "the hub is stopping", force=False, now=self.hub.clock())
             self.hub.commit_then(held, change, None)
         while not all(self.hub.shown_of(held).status.terminal for held in stopping):
             await self._ended.wait()
+        await self.starter.forces.over()
 
     async def kill_all(self) -> None:
         """Asked a second time: do not wait."""

@@ -19,6 +19,27 @@ LOG = logging.getLogger("barcast")
 AGAIN_S, AGAIN_MOST_S = 0.05, 5.0  # between two looks at what does not end: a thread needs a moment, or for ever
 
 
+class UnderWay:
+    """Steps that are being taken."""
+
+    def __init__(self) -> None:
+        self._steps = 0
+        self._over = asyncio.Event()
+
+    def __enter__(self) -> None:
+        self._steps += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._steps -= 1
+        self._over.set()
+
+    async def over(self) -> None:
+        """Wait until none is."""
+        while self._steps:
+            self._over.clear()
+            await self._over.wait()
+
+
 class Starter:
     """The hub's hand on the launcher.
 
@@ -28,6 +49,10 @@ class Starter:
         kinds: what it knows to start.
         wanted: whether work of a job is to be started at this time.
         reachable: whether child processes can find this hub.
+
+    Attributes:
+        launches: those that are under way: a process may exist that no job knows yet.
+        forces: likewise; a job may have ended of which something is left.
     """
 
     def __init__(
@@ -44,6 +69,7 @@ class Starter:
         self._kinds = kinds
         self._wanted = wanted
         self.reachable = reachable
+        self.launches, self.forces = UnderWay(), UnderWay()
         self._remains = Remains(launcher, hub.settings.kill_s)
 
     async def start(self, held: Held) -> None:
@@ -54,7 +80,8 @@ class Starter:
             return
         await self._hub.commit(held, held.job.launching(self._hub.clock()))
         if self._waits(held, attempt):
-            await self._launch(held, attempt)
+            with self.launches:
+                await self._launch(held, attempt)
 
     def _waits(self, held: Held, attempt: int) -> bool:
         state = held.job.state
@@ -131,5 +158,6 @@ class Starter:
 
     async def force(self, held: Held, attempt: int) -> None:
         """End all of an attempt; it is over when nothing of it is left, not when its head is gone."""
-        if await self._remains.end(held.id, attempt):
-            self.exited(held.id, attempt, "stopped by force")
+        with self.forces:
+            if await self._remains.end(held.id, attempt):
+                self.exited(held.id, attempt, "stopped by force")

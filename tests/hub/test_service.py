@@ -242,6 +242,17 @@ async def test_the_hubs_absence_gives_no_lost_worker_up(db: Path) -> None:
 # ── Stop ──────────────────────────────────────────────────────────────────────
 
 
+async def test_a_stop_leaves_nothing_of_what_is_just_coming_up(hub: Served) -> None:
+    hub.launcher.comes_up.clear()
+    job = (await hub.http.post("/api/jobs", json={"kind": "import-orders"})).json()["id"]
+    await soon(hub.launcher.asked.wait())
+    stopping = asyncio.create_task(hub.service.stop())
+    hub.launcher.comes_up.set()
+    await soon(stopping)
+    assert hub.launcher.stopped == [(job, 1)]
+    assert hub.service.hub.jobs[job].job.state.status == "cancelled"
+
+
 async def test_a_stop_cancels_what_runs_and_waits_until_it_has_ended(hub: Served) -> None:
     work = await hub.started()
     outside = await hub.outside()
