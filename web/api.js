@@ -34,9 +34,15 @@ export class Unanswered extends Error {}
 
 /** Requests to one hub. */
 export class Api {
-  /** @param {typeof globalThis.fetch} fetch  given, so that tests need no network */
-  constructor(fetch) {
+  /**
+   * @param {typeof globalThis.fetch} fetch  given, so that tests need no network
+   * @param {{origin?: string, token?: string|null}} [hub]  where it is, and what lets us in
+   */
+  constructor(fetch, { origin = '', token = null } = {}) {
     this.fetch = fetch;
+    this.origin = origin;
+    /** @type {Record<string, string>} */
+    this.headers = token ? { authorization: `Bearer ${token}` } : {};
   }
 
   /** @param {string} path @param {object} [body]  sent as JSON by POST @returns {Promise<any>} */
@@ -50,9 +56,11 @@ export class Api {
   /** @param {string} path @param {object} [body] @returns {Promise<Response>} */
   async #send(path, body) {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const post = { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+    const { headers } = this;
+    const json = { ...headers, 'content-type': 'application/json' };
+    const post = { method: 'POST', headers: json, body: JSON.stringify(body) };
     try {
-      return await this.fetch(path, { signal, ...(body && post) });
+      return await this.fetch(this.origin + path, { signal, headers, ...(body && post) });
     } catch {
       throw signal.aborted
         ? new Unanswered('The hub did not answer.')
@@ -101,6 +109,11 @@ export class Api {
     return this.#ask(`/api/jobs/${encodeURIComponent(id)}/log?${text}`);
   }
 
+  /** @param {string} id @returns {Promise<import('./wire.js').Sample[]>} by time */
+  async samples(id) {
+    return (await this.#ask(`/api/jobs/${encodeURIComponent(id)}/samples`)).samples ?? [];
+  }
+
   /** @param {string} id @param {number} attempt @returns {Promise<string>} */
   async traceback(id, attempt) {
     const answer = await this.#ask(`/api/jobs/${encodeURIComponent(id)}/traceback?attempt=${attempt}`);
@@ -112,7 +125,7 @@ export class Api {
     return this.#ask(`/api/jobs/${encodeURIComponent(id)}/stack`);
   }
 
-  /** @param {{kind: string, params: object, key: string, priority?: unknown}} order @returns {Promise<Job>} */
+  /** @param {{kind: string, params: object, key?: string, title?: string, tags?: Record<string, string>, priority?: unknown}} order @returns {Promise<Job>} */
   start(order) {
     return this.#ask('/api/jobs', order);
   }
@@ -135,9 +148,10 @@ export class Api {
     return answer?.ok ? 'ok' : 'unreachable';
   }
 
-  /** @param {string} topic  `jobs` or `job:ID` */
-  streamUrl(topic) {
-    return topic === 'jobs' ? '/api/stream' : `/api/jobs/${encodeURIComponent(topic.slice(4))}/stream`;
+  /** @param {string} topic  `jobs` or `job:ID` @param {AbortSignal} signal  ends it @returns {Promise<Response>} */
+  stream(topic, signal) {
+    const path = topic === 'jobs' ? '/api/stream' : `/api/jobs/${encodeURIComponent(topic.slice(4))}/stream`;
+    return this.fetch(this.origin + path, { signal, headers: { ...this.headers, accept: 'text/event-stream' } });
   }
 
   /**

@@ -20,25 +20,24 @@ export class App {
 
   /**
    * @param {object} given
-   * @param {import('./store.js').Store} given.store
-   * @param {import('./api.js').Api} given.api
-   * @param {import('./socket.js').Connection} given.connection
+   * @param {import('./barcast.js').Hub} given.hub
    * @param {import('./own.js').OwnJobs} given.own
    * @param {import('./elements/cancel-popover.js').CancelPopover} given.popover
    * @param {import('./elements/toast-stack.js').ToastStack} given.toasts
    * @param {Shell} given.shell  what turns pages and paints
    */
-  constructor({ store, api, connection, own, popover, toasts, shell }) {
-    this.store = store;
-    this.api = api;
-    this.connection = connection;
+  constructor({ hub, own, popover, toasts, shell }) {
+    this.hub = hub;
+    this.store = hub.store;
+    this.api = hub.api;
+    this.connection = hub.connection;
     this.own = own;
     this.shell = shell;
     const warn = (/** @type {string} */ title, /** @type {string} */ text) =>
       toasts.add({ icon: 'stalled', tone: 'c-warn', title, text, stays: true });
-    this.actions = new Actions({ api, store, popover, warn });
+    this.actions = new Actions({ api: this.api, store: this.store, popover, warn });
     this.actions.addEventListener('change', () => this.refresh());
-    this.branches = new Branches(api, (jobs) => store.take({ type: 'older', jobs }));
+    this.branches = new Branches(this.api, (jobs) => this.store.take({ type: 'older', jobs }));
   }
 
   /** @param {string} path @param {{replace?: boolean}} [how] */

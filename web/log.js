@@ -27,11 +27,18 @@ export function addEntries(story, entries) {
   return { ...story, entries: all, last: all[all.length - 1].n };
 }
 
+/** @param {Story} story @param {Fact} fact @returns {boolean} nothing new here: another tab's question was answered */
+const isNoted = (story, fact) =>
+  (fact.kind === 'gap' && story.entries.some(({ n }) => n >= fact.from && n <= fact.to)) ||
+  story.notes.some((note) => note.kind === fact.kind && beginOf(note) === beginOf(fact));
+
+/** @param {Fact} fact */
+const beginOf = (fact) => (fact.kind === 'gap' ? fact.from : fact.from_at);
+
 /** @param {Story} story @param {Fact} fact @returns {Story} */
 export function addNote(story, fact) {
   const after = fact.kind === 'gap' ? fact.from - 1 : story.last;
-  const known = story.notes.some((note) => note.after === after && note.from_at === fact.from_at);
-  return known ? story : { ...story, notes: [...story.notes, { ...fact, after }] };
+  return isNoted(story, fact) ? story : { ...story, notes: [...story.notes, { ...fact, after }] };
 }
 
 /** @param {Story} story @returns {Line[]} entries and notes, as they are read */

@@ -1,7 +1,7 @@
 /** Wires the page: what is heard changes the state, the state is painted, links turn pages. */
 import { backToast, endToast, justEnded, news, Announcer } from './announce.js';
-import { Api } from './api.js';
 import { App } from './app.js';
+import { connect } from './barcast.js';
 import { clock } from './clock.js';
 import './elements/cancel-popover.js';
 import './elements/connection-pill.js';
@@ -15,31 +15,14 @@ import { h, set, show } from './elements/dom.js';
 import { wishOf } from './order.js';
 import { OwnJobs } from './own.js';
 import { Painter } from './painter.js';
-import { Connection } from './socket.js';
-import { since } from './state.js';
 import { access, isOffline } from './status.js';
-import { Store } from './store.js';
 import { title } from './title.js';
-import { pollingRung, socketRung, streamRung } from './transports.js';
 
 const HIDDEN_TITLE_MS = 5_000;
 const NOTICED_MS = 2_000; // shorter absences are told to nobody
 
 /** @template {Element} T @param {string} selector @returns {T} an element of index.html */
 const find = (selector) => /** @type {T} */ (document.querySelector(selector));
-
-/** @param {Api} api @returns {Connection} */
-function connect(api) {
-  const url = new URL('/ws', location.href);
-  url.protocol = url.protocol.replace('http', 'ws');
-  const ask = globalThis.fetch.bind(globalThis);
-  const ladder = [
-    socketRung({ url: url.href, WebSocket }),
-    streamRung({ source: api, fetch: ask }),
-    pollingRung({ source: api, clock }),
-  ];
-  return new Connection({ ladder, probe: () => api.probe(), clock, random: Math.random });
-}
 
 class Page {
   /** @type {JobsView|JobPage|null} */
@@ -54,16 +37,15 @@ class Page {
   #access = new BlankNote();
   #titled_ms = -Infinity;
   #finishedAway = 0;
+  /** @type {import('./watch.js').JobWatch|null} of the job whose page is open */
+  #watch = null;
 
   constructor() {
-    const api = new Api(globalThis.fetch.bind(globalThis));
-    this.store = new Store(clock.now);
-    this.connection = connect(api);
+    this.hub = connect(location.origin);
+    this.store = this.hub.store;
     this.own = new OwnJobs(localStorage);
     this.app = new App({
-      store: this.store,
-      api,
-      connection: this.connection,
+      hub: this.hub,
       own: this.own,
       popover: this.#popover,
       toasts: this.#toasts,
@@ -78,37 +60,18 @@ class Page {
   }
 
   start() {
-    this.connection.addEventListener('message', (event) => this.#hear(/** @type {CustomEvent} */ (event).detail));
-    this.connection.addEventListener('state', (event) => this.#linkChanged(/** @type {CustomEvent} */ (event).detail));
-    this.store.addEventListener('change', (event) => this.#changed(/** @type {CustomEvent} */ (event).detail));
-    this.connection.follow('jobs');
+    this.hub.addEventListener('link', ({ detail: { before } }) => this.#linkChanged(before));
+    this.hub.addEventListener('change', ({ detail: { before } }) => this.#changed(before));
+    this.hub.feed();
     this.#turn();
-    this.connection.show(!document.hidden);
-    this.connection.start();
     this.#listen();
     this.painter.start();
   }
 
   #listen() {
     addEventListener('popstate', () => this.#turn());
-    addEventListener('online', () => this.connection.check());
-    addEventListener('offline', () => this.connection.check());
-    addEventListener('pageshow', (event) => event.persisted && this.connection.check());
-    document.addEventListener('visibilitychange', () => this.#visibility());
+    document.addEventListener('visibilitychange', () => this.refresh());
     document.addEventListener('click', (event) => this.#clicked(event));
-  }
-
-  #visibility() {
-    this.connection.show(!document.hidden);
-    if (!document.hidden) this.connection.check();
-    this.refresh();
-  }
-
-  /** @param {import('./wire.js').Message} message */
-  #hear(message) {
-    this.store.take(message);
-    for (const id of this.store.state.holes)
-      this.connection.refresh(this.store.state.feed.has(id) || !this.#isOpen(id) ? 'jobs' : `job:${id}`);
   }
 
   /** @param {string} id @returns {boolean} its page is open */
@@ -118,7 +81,7 @@ class Page {
 
   /** @param {import('./socket.js').Link} before */
   #linkChanged(before) {
-    const link = this.connection.state;
+    const { link } = this.hub;
     const away_ms = link.lost_ms === null ? 0 : clock.now() - link.lost_ms;
     if (link.name === 'catching' && away_ms > NOTICED_MS) this.#returned(/** @type {number} */ (link.lost_ms));
     if (link.name === 'live' && before.name !== 'live') this.#live();
@@ -159,7 +122,7 @@ class Page {
 
   /** After an absence there is one toast instead of many. @param {import('./state.js').SeenJob} job */
   #toastEnd(job) {
-    const away = this.connection.state.name === 'catching' || document.hidden;
+    const away = this.hub.link.name === 'catching' || document.hidden;
     this.#finishedAway += away ? 1 : 0;
     if (away && this.#finishedAway > 1) {
       this.#toasts.replaceChildren();
@@ -199,7 +162,7 @@ class Page {
     this.own.add(id);
     this.#toasts.forget(id);
     this.#put(new JobPage(this.app, id));
-    this.connection.follow(`job:${id}`, () => since(this.store.state, id));
+    this.#watch = this.hub.job(id);
   }
 
   #openList() {
@@ -210,18 +173,13 @@ class Page {
   /** @param {JobsView|JobPage} view */
   #put(view) {
     const first = this.#view === null;
-    if (this.#view instanceof JobPage) this.#leave(this.#view.job);
+    this.#watch?.close();
+    this.#watch = null;
     this.#view = view;
     this.#main.replaceChildren(h('div', { class: 'wrap' }, view));
     view.paint();
     if (!first) scrollTo(0, 0);
     if (!first && view instanceof JobPage) view.focusTitle();
-  }
-
-  /** @param {string} id */
-  #leave(id) {
-    this.connection.unfollow(`job:${id}`);
-    this.store.take({ type: 'left', job: id });
   }
 
   refresh() {
@@ -244,7 +202,7 @@ class Page {
 
   #paint() {
     const now_ms = clock.now();
-    const link = this.connection.state;
+    const { link } = this.hub;
     set(document.documentElement, 'data-conn', isOffline(link, now_ms, navigator.onLine) ? 'off' : 'live');
     this.#pill.paint(now_ms);
     this.#banner.paint(now_ms);
@@ -256,7 +214,7 @@ class Page {
   }
 
   #paintAccess() {
-    const { name, reason, lost_ms } = this.connection.state;
+    const { name, reason, lost_ms } = this.hub.link;
     const refused = name === 'stopped';
     show(this.#main, !refused);
     show(this.#access, refused);

@@ -20,7 +20,7 @@ const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 
  * @typedef {{follow: (topic: string, since: object|null) => void, unfollow: (topic: string) => void,
  *   send: (message: object) => void, close: () => void}} Transport
  * @typedef {{name: 'socket'|'stream'|'polling', open: (sink: Sink, wish: Wish) => Transport}} Rung
- * @typedef {{visible: boolean, topic: string|null}} Wish  `topic`: the newest, for those that serve only one
+ * @typedef {{visible: boolean, topics: string[]}} Wish  `topics`: the newest one last
  * @typedef {'ok'|'unauthenticated'|'forbidden'|'unreachable'} Probed
  * @typedef {{now: () => number, setTimeout: (call: () => void, ms: number) => any, clearTimeout: (timer: any) => void}} Clock
  *
@@ -76,9 +76,17 @@ export class Connection extends EventTarget {
     return this.#state;
   }
 
-  /** Connects, and stays connected. */
-  start() {
-    if (this.#state.name === 'idle') this.#open();
+  /** Connects, and stays connected. @param {number|null} [lost_ms]  since when another connection is lost */
+  start(lost_ms = null) {
+    if (this.#state.name !== 'idle') return;
+    this.#become({ lost_ms: lost_ms ?? this.#state.lost_ms });
+    this.#open();
+  }
+
+  /** Until it is started again. */
+  suspend() {
+    this.#drop();
+    this.#become({ name: 'idle', lost_ms: this.#state.lost_ms ?? this.clock.now(), live_ms: null, retry_ms: null });
   }
 
   /** Ends for good. @param {string} reason */
@@ -155,7 +163,7 @@ export class Connection extends EventTarget {
 
   /** @param {number} rung @param {Sink} sink @returns {Transport} */
   #climb(rung, sink) {
-    return this.ladder[rung].open(sink, { visible: this.#visible, topic: [...this.#topics.keys()].at(-1) ?? null });
+    return this.ladder[rung].open(sink, { visible: this.#visible, topics: [...this.#topics.keys()] });
   }
 
   /** @returns {Sink} what the present transport reports to; an earlier one's reports are nobody's */

@@ -3,6 +3,7 @@
  * socket. Applying a message twice, or out of order, changes nothing that was right before.
  */
 import { addEntries, addNote, emptyStory } from './log.js';
+import { jobOf } from './topics.js';
 
 /**
  * @typedef {import('./wire.js').Job} Job
@@ -232,9 +233,6 @@ function forget(state, id, reason) {
   const gone = reason === 'filtered' ? state.gone : new Map(state.gone).set(id, reason);
   return { ...state, jobs, gone, feed: without(state.feed, id), holes: without(state.holes, id) };
 }
-
-/** @param {string} topic @returns {string|null} the job that it is about */
-export const jobOf = (topic) => (topic.startsWith('job:') ? topic.slice(4) : null);
 
 /** @param {State} state @param {Message} message @returns {State} the answer to a subscription */
 function subscribed(state, message) {

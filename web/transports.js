@@ -5,6 +5,7 @@
 import { EventParser } from './events.js';
 
 const POLL_MS = 5_000;
+const POLL_HIDDEN_MS = 30_000;
 const SUBPROTOCOL = 'barcast.v1.json';
 
 /**
@@ -13,7 +14,8 @@ const SUBPROTOCOL = 'barcast.v1.json';
  * @typedef {import('./socket.js').Transport} Transport
  * @typedef {import('./socket.js').Clock} Clock
  * @typedef {import('./wire.js').Message} Message
- * @typedef {{streamUrl: (topic: string) => string, poll: (topic: string, since: any) => Promise<Message[]>}} Source
+ * @typedef {{stream: (topic: string, signal: AbortSignal) => Promise<Response>,
+ *   poll: (topic: string, since: any) => Promise<Message[]>}} Source
  */
 
 /** @param {unknown} data @param {string} [type]  where the message itself names none @returns {Message|null} */
@@ -32,11 +34,11 @@ class SocketTransport {
   /** @type {Map<number, string>} */
   #asked = new Map();
 
-  /** @param {WebSocket} socket @param {Sink} sink @param {boolean} visible */
-  constructor(socket, sink, visible) {
+  /** @param {WebSocket} socket @param {Sink} sink @param {{visible: boolean, token: string|null}} hello */
+  constructor(socket, sink, { visible, token }) {
     this.socket = socket;
     this.sink = sink;
-    socket.onopen = () => this.send({ type: 'hello', client: 'page', visible });
+    socket.onopen = () => this.send({ type: 'hello', client: 'page', visible, ...(token && { token }) });
     socket.onmessage = (event) => this.#hear(event.data);
     socket.onclose = (event) => sink.closed({ code: event.code });
   }
@@ -74,107 +76,131 @@ class SocketTransport {
   }
 }
 
-/** What serves one topic at a time, the newest, because it costs a request each. @implements {Transport} */
-class OneTopicTransport {
+/** What asks by requests. `seq` of one such transport does not compare with another's. @implements {Transport} */
+class RequestTransport {
   static #opened = 0;
-  /** @type {Map<string, any>} */
-  #topics = new Map();
+  /** @type {Map<string, any>} each topic and what to resume it from */
+  topics;
   #entered = false;
+  /** @type {Set<string>} */
+  #answered = new Set();
+  visible;
   closed = false;
 
-  /** @param {Sink} sink @param {string|null} topic */
-  constructor(sink, topic) {
+  /** @param {Sink} sink @param {Source} source @param {import('./socket.js').Wish} wish */
+  constructor(sink, source, { topics, visible }) {
     this.sink = sink;
-    this.topic = topic;
+    this.source = source;
+    this.visible = visible;
+    this.topics = new Map(topics.map((topic) => [topic, null]));
   }
 
   /** @param {string} topic @param {object|null} since */
   follow(topic, since) {
-    const again = this.#topics.has(topic);
-    this.#topics.set(topic, since);
-    if (again || topic !== this.topic) this.#turnTo(topic);
-    else this.subscribed();
+    const again = this.#answered.has(topic);
+    this.topics.delete(topic); // the newest one comes last
+    this.topics.set(topic, since);
+    this.#answered.add(topic);
+    this.subscribed(topic);
+    this.turn(topic, again);
+  }
+
+  /** @param {string} topic  what follows is all of it */
+  subscribed(topic) {
+    this.sink.message({ type: 'subscribed', topic, recovered: false, log_gap: null });
   }
 
   /** @param {string} topic */
   unfollow(topic) {
-    this.#topics.delete(topic);
-    const newest = [...this.#topics.keys()].at(-1);
-    if (topic === this.topic && newest) this.#turnTo(newest);
+    this.topics.delete(topic);
+    this.#answered.delete(topic);
+    this.turn(topic, false);
   }
 
-  send() {}
+  /** Only whether anybody looks can be told here. @param {any} message */
+  send(message) {
+    if (message.type === 'visible') this.visible = message.value;
+  }
 
   close() {
     this.closed = true;
     this.leave();
   }
 
-  /** @param {string} topic */
-  #turnTo(topic) {
-    this.leave();
-    this.topic = topic;
-    this.subscribed();
-    this.begin();
-  }
-
-  /** The first sign of life: `seq` of one such connection does not compare with another's. @param {number} [at] */
+  /** The first sign of life. @param {number} [at] */
   enter(at) {
     if (this.#entered) return;
     this.#entered = true;
-    OneTopicTransport.#opened += 1;
-    this.sink.message({ type: 'welcome', epoch: `page-${OneTopicTransport.#opened}`, ...(at && { at }) });
+    RequestTransport.#opened += 1;
+    this.sink.message({ type: 'welcome', epoch: `page-${RequestTransport.#opened}`, ...(at && { at }) });
   }
 
-  subscribed() {
-    for (const topic of this.#topics.keys())
-      this.sink.message({ type: 'subscribed', topic, recovered: false, log_gap: null });
-  }
-
-  /** @returns {any} */
-  since() {
-    return this.#topics.get(this.topic ?? '') ?? null;
-  }
-
-  /** @param {import('./wire.js').LogEntry[]} entries  that need not be asked for again */
-  keep(entries) {
-    if (entries.length) this.#topics.set(this.topic ?? '', { ...this.since(), log: entries[entries.length - 1].n });
-  }
-
-  begin() {}
+  /** What is followed changed. @param {string} _topic @param {boolean} _again  it is to be told anew */
+  turn(_topic, _again) {}
 
   leave() {}
 }
 
-/** Server-Sent Events, read with `fetch` because comments count as signs of life. */
-class StreamTransport extends OneTopicTransport {
-  /** @type {AbortController|null} */
-  #reading = null;
+/**
+ * Server-Sent Events, read with `fetch` because comments count as signs of life. Each costs one of the few connections
+ * that a browser makes to a host: two at most are open, the feed's for all jobs and that of the newest topic.
+ */
+class StreamTransport extends RequestTransport {
+  /** @type {Map<string, AbortController>} */
+  #reading = new Map();
+  /** @type {Set<string>} what is still to be told from its beginning */
+  #untold = new Set();
 
-  /** @param {Sink} sink @param {string|null} topic @param {Source} source @param {typeof globalThis.fetch} fetch */
-  constructor(sink, topic, source, fetch) {
-    super(sink, topic);
-    this.source = source;
-    this.fetch = fetch;
-    this.begin();
+  /** @param {Sink} sink @param {Source} source @param {import('./socket.js').Wish} wish */
+  constructor(sink, source, wish) {
+    super(sink, source, wish);
+    this.#turn();
   }
 
-  begin() {
-    const reading = new AbortController();
-    this.#reading = reading;
-    this.#read(this.topic ?? 'jobs', reading.signal).then(
-      () => !reading.signal.aborted && this.sink.closed({}),
-      () => !reading.signal.aborted && this.sink.closed({}),
-    );
+  /** Many topics come and go in one turn. @param {string} topic @param {boolean} again */
+  turn(topic, again) {
+    if (again) this.#stop(topic);
+    if (!this.#reading.has(topic)) this.#untold.add(topic);
+    queueMicrotask(() => this.#turn());
+  }
+
+  #turn() {
+    if (this.closed) return;
+    const wanted = this.#wanted();
+    for (const open of this.#reading.keys()) if (!wanted.includes(open)) this.#stop(open);
+    for (const topic of wanted) if (!this.#reading.has(topic)) this.#begin(topic);
+    for (const topic of this.#untold) if (!wanted.includes(topic)) this.#tellOnce(topic);
+    this.#untold.clear();
   }
 
   leave() {
-    this.#reading?.abort();
+    for (const topic of this.#reading.keys()) this.#stop(topic);
+  }
+
+  /** @returns {string[]} */
+  #wanted() {
+    const jobs = [...this.topics.keys()].filter((topic) => topic !== 'jobs');
+    const feed = this.topics.has('jobs') || jobs.length !== 1;
+    return [...(feed ? ['jobs'] : []), ...jobs.slice(-1)];
+  }
+
+  /** @param {string} topic */
+  #begin(topic) {
+    const reading = new AbortController();
+    this.#reading.set(topic, reading);
+    const lose = () => !reading.signal.aborted && this.sink.closed({});
+    this.#read(topic, reading.signal).then(lose, lose);
+  }
+
+  /** @param {string} topic */
+  #stop(topic) {
+    this.#reading.get(topic)?.abort();
+    this.#reading.delete(topic);
   }
 
   /** @param {string} topic @param {AbortSignal} signal */
   async #read(topic, signal) {
-    const answer = await this.fetch(this.source.streamUrl(topic), { signal, headers: { accept: 'text/event-stream' } });
+    const answer = await this.source.stream(topic, signal);
     if (!answer.ok || !answer.body) return;
     const parser = new EventParser((event, data) => this.#hear(event, data));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -192,22 +218,29 @@ class StreamTransport extends OneTopicTransport {
     const message = parse(data, event);
     if (message) this.sink.message(message);
   }
+
+  /** The feed's stream tells what becomes of it. @param {string} topic */
+  async #tellOnce(topic) {
+    const messages = await this.source.poll(topic, this.topics.get(topic)).catch(() => []);
+    if (this.topics.has(topic) && !this.closed) for (const message of messages) this.sink.message(message);
+  }
 }
 
 /** Asks again and again; live enough when nothing else gets through. */
-class PollingTransport extends OneTopicTransport {
+class PollingTransport extends RequestTransport {
   #round = 0;
 
-  /** @param {Sink} sink @param {string|null} topic @param {Source} source @param {Clock} clock */
-  constructor(sink, topic, source, clock) {
-    super(sink, topic);
-    this.source = source;
-    this.asking = new Repeat(() => this.#ask(), clock);
-    this.begin();
+  /** @param {Sink} sink @param {Source} source @param {import('./socket.js').Wish} wish @param {Clock} clock */
+  constructor(sink, source, wish, clock) {
+    super(sink, source, wish);
+    const pause = () => (this.visible ? POLL_MS : POLL_HIDDEN_MS);
+    this.asking = new Repeat(() => this.#ask(), pause, clock);
+    this.asking.start();
   }
 
-  begin() {
-    this.asking.start();
+  /** @param {string} topic @param {boolean} again */
+  turn(topic, again) {
+    if (this.topics.has(topic) && (again || this.#round > 0)) this.asking.start();
   }
 
   leave() {
@@ -215,23 +248,31 @@ class PollingTransport extends OneTopicTransport {
   }
 
   async #ask() {
-    const topic = this.topic ?? 'jobs';
+    const topics = [...this.topics.keys()];
     try {
-      const messages = await this.source.poll(topic, this.since());
-      if (this.closed || topic !== (this.topic ?? 'jobs')) return;
+      const answers = await Promise.all(topics.map((topic) => this.source.poll(topic, this.topics.get(topic))));
+      if (this.closed) return;
       this.enter();
-      this.subscribed();
       this.#round += 1;
-      for (const message of messages) this.#pass(message);
+      topics.forEach((topic, index) => this.topics.has(topic) && this.#pass(topic, answers[index]));
     } catch {
       if (!this.closed) this.sink.closed({});
     }
   }
 
-  /** Between two polls the hub may have been restarted: `seq` compares only inside one. @param {Message} message */
-  #pass(message) {
-    if (message.type === 'log') this.keep(message.entries);
-    this.sink.message(message.type === 'snapshot' ? { ...message, epoch: `poll-${this.#round}` } : message);
+  /** Between two polls the hub may have been restarted. @param {string} topic @param {Message[]} messages */
+  #pass(topic, messages) {
+    this.subscribed(topic);
+    for (const message of messages) {
+      if (message.type === 'log') this.#keep(topic, message.entries);
+      this.sink.message(message.type === 'snapshot' ? { ...message, epoch: `poll-${this.#round}` } : message);
+    }
+  }
+
+  /** @param {string} topic @param {import('./wire.js').LogEntry[]} entries  that need not be asked for again */
+  #keep(topic, entries) {
+    const log = entries.at(-1)?.n;
+    if (log) this.topics.set(topic, { ...this.topics.get(topic), log });
   }
 }
 
@@ -241,9 +282,10 @@ class Repeat {
   #timer = null;
   #round = 0;
 
-  /** @param {() => Promise<void>} call @param {Clock} clock */
-  constructor(call, clock) {
+  /** @param {() => Promise<void>} call @param {() => number} pause_ms @param {Clock} clock */
+  constructor(call, pause_ms, clock) {
     this.call = call;
+    this.pause_ms = pause_ms;
     this.clock = clock;
   }
 
@@ -260,24 +302,27 @@ class Repeat {
   /** @param {number} round */
   async #go(round) {
     await this.call();
-    if (round === this.#round) this.#timer = this.clock.setTimeout(() => this.#go(round), POLL_MS);
+    if (round === this.#round) this.#timer = this.clock.setTimeout(() => this.#go(round), this.pause_ms());
   }
 }
 
-/** @param {{url: string, WebSocket: typeof globalThis.WebSocket}} given @returns {Rung} */
-export const socketRung = ({ url, WebSocket }) => ({
+/**
+ * @param {{url: string, WebSocket: typeof globalThis.WebSocket, token?: string|null}} given
+ * @returns {Rung}
+ */
+export const socketRung = ({ url, WebSocket, token = null }) => ({
   name: 'socket',
-  open: (sink, { visible }) => new SocketTransport(new WebSocket(url, SUBPROTOCOL), sink, visible),
+  open: (sink, { visible }) => new SocketTransport(new WebSocket(url, SUBPROTOCOL), sink, { visible, token }),
 });
 
-/** @param {{source: Source, fetch: typeof globalThis.fetch}} given @returns {Rung} */
-export const streamRung = ({ source, fetch }) => ({
+/** @param {{source: Source}} given @returns {Rung} */
+export const streamRung = ({ source }) => ({
   name: 'stream',
-  open: (sink, { topic }) => new StreamTransport(sink, topic, source, fetch),
+  open: (sink, wish) => new StreamTransport(sink, source, wish),
 });
 
 /** @param {{source: Source, clock: Clock}} given @returns {Rung} */
 export const pollingRung = ({ source, clock }) => ({
   name: 'polling',
-  open: (sink, { topic }) => new PollingTransport(sink, topic, source, clock),
+  open: (sink, wish) => new PollingTransport(sink, source, wish, clock),
 });

@@ -21,7 +21,7 @@ function openSocket(visible = true) {
   const ear = listen();
   const transport = socketRung({ url: 'ws://hub/ws', WebSocket: FakeWebSocket }).open(ear.sink, {
     visible,
-    topic: null,
+    topics: [],
   });
   FakeWebSocket.last.open();
   return { ...ear, transport, socket: FakeWebSocket.last };
@@ -31,6 +31,14 @@ test('the socket speaks JSON and says hello first', () => {
   const { socket } = openSocket(false);
   assert.equal(socket.protocol, 'barcast.v1.json');
   assert.deepEqual(socket.sent, [{ type: 'hello', client: 'page', visible: false }]);
+});
+
+test('a token is said on the socket, never in its address', () => {
+  const ear = listen();
+  const rung = socketRung({ url: 'ws://hub/ws', WebSocket: FakeWebSocket, token: 'secret' });
+  rung.open(ear.sink, { visible: true, topics: [] });
+  FakeWebSocket.last.open();
+  assert.deepEqual([FakeWebSocket.last.url, FakeWebSocket.last.sent[0].token], ['ws://hub/ws', 'secret']);
 });
 
 test('a subscription carries what to resume from, and its answer the topic', () => {
@@ -71,30 +79,33 @@ test('a socket tells its close code, unless it was closed from here', () => {
   assert.deepEqual(second.ends, []);
 });
 
-/** A `fetch` whose body the test writes. */
-function openStream(topic = 'jobs', status = 200) {
+/** Streams whose bodies the test writes; jobs that have none are asked for. */
+function openStream(topics = ['jobs'], status = 200) {
   const ear = listen();
   const asked = [];
-  const bodies = [];
-  const fetch = async (url, { signal }) => {
-    asked.push(url);
+  const open = new Map();
+  const stream = async (topic, signal) => {
+    asked.push(topic);
     let controller;
     const body = new ReadableStream({
       start: (made) => {
         controller = made;
       },
     });
-    signal.addEventListener('abort', () => controller.error(new Error('aborted')));
-    bodies.push(controller);
+    open.set(topic, controller);
+    signal.addEventListener('abort', () => {
+      open.delete(topic);
+      controller.error(new Error('aborted'));
+    });
     return { ok: status === 200, status, body, headers: new Headers({ date: 'Sun, 22 Nov 2026 14:31:07 GMT' }) };
   };
-  const source = { streamUrl: (name) => `/stream/${name}`, poll: async () => [] };
-  const transport = streamRung({ source, fetch }).open(ear.sink, { visible: true, topic });
-  const say = async (text) => {
-    bodies.at(-1).enqueue(new TextEncoder().encode(text));
+  const source = { stream, poll: async (topic) => [{ type: 'snapshot', jobs: [{ id: topic }] }] };
+  const transport = streamRung({ source }).open(ear.sink, { visible: true, topics });
+  const say = async (text, topic = 'jobs') => {
+    open.get(topic).enqueue(new TextEncoder().encode(text));
     for (let turns = 0; turns < 5; turns += 1) await settled();
   };
-  return { ...ear, asked, bodies, transport, say };
+  return { ...ear, asked, open, transport, say };
 }
 
 test('a stream is welcomed by its first bytes and speaks the socket’s messages', async () => {
@@ -118,16 +129,16 @@ test('comments on a stream are signs of life', async () => {
 });
 
 test('a stream that ends is lost', async () => {
-  const { bodies, ends } = openStream();
+  const { open, ends } = openStream();
   await settled();
-  bodies[0].close();
+  open.get('jobs').close();
   await settled();
   await settled();
   assert.equal(ends.length, 1);
 });
 
 test('a stream that is refused is lost', async () => {
-  const { ends } = openStream('jobs', 503);
+  const { ends } = openStream(['jobs'], 503);
   await settled();
   await settled();
   assert.equal(ends.length, 1);
@@ -142,18 +153,47 @@ test('a stream closed from here is not lost', async () => {
   assert.deepEqual(ends, []);
 });
 
-test('a stream serves the topic that was asked for last, and turns back', async () => {
-  const { asked, ends, heard, say, transport } = openStream();
+test('the feed and the newest job have a stream each, however many jobs are followed', async () => {
+  const { ends, heard, open, say, transport } = openStream();
   await settled();
   await say(': beat\n\n');
-  transport.follow('jobs', null);
-  transport.follow('job:j1', null);
+  for (const topic of ['jobs', 'job:j1', 'job:j2', 'job:j3']) transport.follow(topic, null);
   await settled();
-  transport.unfollow('job:j1');
+  assert.deepEqual([...open.keys()], ['jobs', 'job:j3']);
+  transport.unfollow('job:j3');
   await settled();
-  assert.deepEqual(asked, ['/stream/jobs', '/stream/job:j1', '/stream/jobs']);
+  assert.deepEqual([...open.keys()], ['jobs', 'job:j2']);
   assert.equal(types(heard).filter((type) => type === 'welcome').length, 1);
   assert.deepEqual(ends, []);
+});
+
+test('one job alone needs no feed, and a second one brings it', async () => {
+  const { open, transport } = openStream(['job:j1']);
+  transport.follow('job:j1', null);
+  await settled();
+  assert.deepEqual([...open.keys()], ['job:j1']);
+  transport.follow('job:j2', null);
+  await settled();
+  assert.deepEqual([...open.keys()], ['jobs', 'job:j2']);
+});
+
+test('a job without a stream of its own is asked for, and then told of by the feed', async () => {
+  const { asked, heard, transport } = openStream();
+  for (const topic of ['jobs', 'job:j1', 'job:j2', 'job:j3']) transport.follow(topic, null);
+  await settled();
+  const told = heard.filter(({ type }) => type === 'snapshot').map(({ jobs }) => jobs[0].id);
+  assert.deepEqual(told, ['job:j1', 'job:j2']);
+  assert.deepEqual(asked, ['jobs', 'job:j3']);
+});
+
+test('a topic that is asked for again is streamed anew', async () => {
+  const { asked, transport } = openStream();
+  transport.follow('jobs', null);
+  await settled();
+  assert.deepEqual(asked, ['jobs']);
+  transport.follow('jobs', null);
+  await settled();
+  assert.deepEqual(asked, ['jobs', 'jobs']);
 });
 
 function openPolling(answers) {
@@ -161,7 +201,6 @@ function openPolling(answers) {
   const clock = new FakeClock();
   const asked = [];
   const source = {
-    streamUrl: () => '',
     poll: async (topic, since) => {
       asked.push([topic, since?.log ?? null]);
       const answer = answers.shift();
@@ -169,7 +208,7 @@ function openPolling(answers) {
       return answer ?? [];
     },
   };
-  const transport = pollingRung({ source, clock }).open(ear.sink, { visible: true, topic: 'jobs' });
+  const transport = pollingRung({ source, clock }).open(ear.sink, { visible: true, topics: ['jobs'] });
   return { ...ear, asked, clock, transport };
 }
 
@@ -192,9 +231,9 @@ test('a poll that fails is a loss', async () => {
   assert.equal(ends.length, 1);
 });
 
-test('polling asks only for log entries that are new', async () => {
+test('polling asks for all that is followed, and only for log entries that are new', async () => {
   const log = { type: 'log', job: 'j1', entries: [{ n: 7 }] };
-  const { asked, clock, transport } = openPolling([[], [log], []]);
+  const { asked, clock, transport } = openPolling([[], [], [log], [], []]);
   await settled();
   transport.follow('job:j1', { epoch: 'e1', seq: 1, log: 3 });
   await settled();
@@ -202,9 +241,21 @@ test('polling asks only for log entries that are new', async () => {
   await settled();
   assert.deepEqual(asked, [
     ['jobs', null],
+    ['jobs', null],
     ['job:j1', 3],
+    ['jobs', null],
     ['job:j1', 7],
   ]);
+});
+
+test('a hidden tab polls less often', async () => {
+  const { asked, clock, transport } = openPolling([]);
+  transport.send({ type: 'visible', value: false });
+  await settled();
+  clock.advance(29_999);
+  assert.equal(asked.length, 1);
+  clock.advance(1);
+  assert.equal(asked.length, 2);
 });
 
 test('polling stops when it is closed', async () => {

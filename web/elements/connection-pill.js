@@ -40,7 +40,7 @@ export class ConnectionPill extends HTMLElement {
 
   #click() {
     if (this.#button.hasAttribute('data-act')) return this.app.connection.retryNow();
-    this.#paintFacts(Date.now());
+    this.#paintFacts(this.app.store.machineNow());
     const { right, bottom } = this.#button.getBoundingClientRect();
     this.#details.style.setProperty('--y', `${bottom + 6}px`);
     this.#details.style.setProperty('--right', `${document.documentElement.clientWidth - right}px`);

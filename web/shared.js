@@ -1,0 +1,335 @@
+/**
+ * One connection for all tabs of a browser: the tab that holds a lock keeps it and passes on what it hears; when that
+ * tab is closed, the next one takes its place. Each tab sees the face of a connection of its own.
+ */
+
+const SILENCE_MS = 30_000; // the leading tab itself gives up its connection after 25 s
+const NUDGE_MS = 1_000; // a hidden tab's clock may be slow: one that is seen helps it
+
+/**
+ * @typedef {import('./socket.js').Connection} Connection
+ * @typedef {import('./socket.js').Link} Link
+ * @typedef {import('./wire.js').Message} Message
+ * @typedef {import('./wire.js').Since} Since
+ * @typedef {{topics: Map<string, object|null>, visible: boolean}} Tab  what another tab follows
+ * @typedef {{postMessage: (note: any) => void, close: () => void, onmessage: ((event: any) => void)|null}} Channel
+ * @typedef {object} Host  what the browser gives to tabs of one origin
+ * @property {Pick<LockManager, 'request'>} locks
+ * @property {(name: string) => Channel} channel
+ * @property {import('./socket.js').Clock} clock
+ * @property {string} id  of this tab
+ */
+
+/** @type {Link} */
+const IDLE = { name: 'idle', transport: 'socket', lost_ms: null, live_ms: null, retry_ms: null, reason: null };
+
+/** Dispatches `message` and `state`, like a `Connection`. */
+export class SharedConnection extends EventTarget {
+  /** @type {Link} */
+  #state = IDLE;
+  /** @type {Map<string, () => object|null>} */
+  #topics = new Map();
+  #visible = true;
+  #lives = false;
+  /** @type {Connection|null} only where this tab leads */
+  #own = null;
+  /** @type {Channel|null} */
+  #channel = null;
+  /** @type {Map<string, Tab>} */
+  #tabs = new Map();
+  /** @type {Message|null} */
+  #welcome = null;
+  #welcomed_ms = 0;
+  /** @type {(() => void)|null} */
+  #release = null;
+  /** @type {AbortController|null} of the locks that are waited for */
+  #waiting = null;
+  /** @type {any} */
+  #silence = null;
+  /** @type {any} */
+  #nudge = null;
+
+  /**
+   * @param {object} given
+   * @param {string} given.name  of what is shared: the hub's address
+   * @param {() => Connection} given.connect  makes the connection, in the tab that leads
+   * @param {Host} given.host
+   */
+  constructor({ name, connect, host }) {
+    super();
+    this.name = name;
+    this.connect = connect;
+    this.host = host;
+  }
+
+  /** @returns {Link} */
+  get state() {
+    return this.#state;
+  }
+
+  /** @returns {boolean} this tab keeps the connection */
+  get leads() {
+    return this.#own !== null;
+  }
+
+  /** Takes part; again after `suspend`. */
+  start() {
+    if (this.#channel) return;
+    this.#channel = this.host.channel(this.name);
+    this.#channel.onmessage = ({ data }) => this.#told(data);
+    this.#waiting = new AbortController();
+    this.#queue({ signal: this.#waiting.signal });
+    this.#live(this.#waiting.signal);
+    this.#expect();
+  }
+
+  /** Ends for good. @param {string} reason */
+  stop(reason) {
+    this.suspend();
+    this.#become({ ...this.#state, name: 'stopped', reason });
+  }
+
+  /** Leaves the others alone: the page is closed, or kept aside to come back to. */
+  suspend() {
+    this.#waiting?.abort();
+    this.#lives = false;
+    this.#stepDown();
+    this.#release?.();
+    this.#release = null;
+    this.#channel?.close();
+    this.#channel = null;
+    for (const timer of [this.#silence, this.#nudge]) this.host.clock.clearTimeout(timer);
+    this.#become({ ...IDLE, lost_ms: this.#state.lost_ms ?? this.host.clock.now() });
+  }
+
+  /** @param {string} topic @param {() => object|null} [since]  what to resume from, asked at every attempt */
+  follow(topic, since = () => null) {
+    this.#topics.set(topic, since);
+    if (this.#own) return this.#share(topic, true);
+    this.#say({ say: 'follow', topic, since: since() });
+  }
+
+  /** @param {string} topic */
+  unfollow(topic) {
+    if (!this.#topics.delete(topic)) return;
+    if (this.#own) return this.#share(topic, false);
+    this.#say({ say: 'unfollow', topic });
+  }
+
+  /** Asks for a topic's present state again. @param {string} topic */
+  refresh(topic) {
+    if (this.#topics.has(topic)) this.#order('refresh', topic);
+  }
+
+  retryNow() {
+    this.#order('retryNow');
+  }
+
+  check() {
+    this.#order('check');
+  }
+
+  /** @param {boolean} visible */
+  show(visible) {
+    this.#visible = visible;
+    if (this.#own) this.#showMost();
+    else this.#say({ say: 'show', visible });
+  }
+
+  /** @param {'refresh'|'retryNow'|'check'} verb @param {string} [topic] */
+  #order(verb, topic = '') {
+    if (this.#own) this.#own[verb](topic);
+    else this.#say({ say: verb, topic });
+  }
+
+  // ── Among tabs ──────────────────────────────────────────────────────────────
+
+  /** @param {object} note */
+  #say(note) {
+    this.#channel?.postMessage({ ...note, from: this.host.id });
+  }
+
+  /** Holds a lock until this tab is closed, by which others know; only then it joins. @param {AbortSignal} signal */
+  #live(signal) {
+    const closed = new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined)));
+    const held = () => {
+      this.#lives = true;
+      this.#join();
+      return closed;
+    };
+    this.host.locks.request(this.#lockOf(this.host.id), held).catch(() => {});
+  }
+
+  /** @param {string} tab @returns {string} */
+  #lockOf = (tab) => `${this.name} tab ${tab}`;
+
+  /** Whoever leads, or will, learns what this tab wants. */
+  #join() {
+    if (this.#own || !this.#lives) return;
+    const topics = [...this.#topics].map(([topic, since]) => [topic, since()]);
+    this.#say({ say: 'join', topics, visible: this.#visible });
+  }
+
+  /** @param {any} note */
+  #told(note) {
+    if (this.#own) return this.#asked(note);
+    if (note.say === 'led') this.#join();
+    if (note.to && note.to !== this.host.id) return;
+    if (note.say === 'state') this.#mirror(moved(note.state, this.host.clock.now()));
+    if (note.say === 'message') this.#hear(note.message);
+  }
+
+  /** @param {Link} state  of the leading tab's connection */
+  #mirror(state) {
+    this.#expect();
+    this.#become(state);
+    this.host.clock.clearTimeout(this.#nudge);
+    if (state.name !== 'waiting' || !this.#visible) return;
+    const late_ms = (state.retry_ms ?? 0) - this.host.clock.now() + NUDGE_MS;
+    this.#nudge = this.host.clock.setTimeout(() => this.retryNow(), late_ms);
+  }
+
+  /** @param {Message} message */
+  #hear(message) {
+    this.#expect();
+    this.dispatchEvent(new CustomEvent('message', { detail: message }));
+  }
+
+  /** Nothing from the leading tab for too long: it hangs, or is frozen. Another one takes over. */
+  #expect() {
+    this.host.clock.clearTimeout(this.#silence);
+    this.#silence = this.host.clock.setTimeout(() => this.#queue({ steal: true }), SILENCE_MS);
+  }
+
+  // ── Leading ─────────────────────────────────────────────────────────────────
+
+  /** @param {LockOptions} how */
+  #queue(how) {
+    const held = () => this.#channel && new Promise((resolve) => this.#lead(() => resolve(undefined)));
+    this.host.locks.request(this.name, how, held).catch(() => this.#deposed());
+  }
+
+  /** Another tab took the lock, or this one no longer waits for it. */
+  #deposed() {
+    if (!this.#own) return;
+    this.#stepDown();
+    this.#queue({ signal: this.#waiting?.signal });
+    this.#join();
+    this.#expect();
+  }
+
+  /** @param {() => void} release  gives the lock back */
+  #lead(release) {
+    this.#release = release;
+    this.host.clock.clearTimeout(this.#silence);
+    this.host.clock.clearTimeout(this.#nudge);
+    const own = this.connect();
+    this.#own = own;
+    own.addEventListener('message', (event) => own === this.#own && this.#pass(/** @type {any} */ (event).detail));
+    own.addEventListener('state', () => own === this.#own && this.#passState(own.state));
+    for (const [topic, since] of this.#topics) own.follow(topic, since);
+    own.show(this.#visible);
+    own.start(this.#state.live_ms === null ? this.#state.lost_ms : this.host.clock.now());
+    this.#say({ say: 'led' });
+  }
+
+  #stepDown() {
+    const own = this.#own;
+    this.#own = null;
+    own?.stop('another tab leads');
+    this.#tabs.clear();
+  }
+
+  /** @param {Message} message */
+  #pass(message) {
+    if (message.type === 'welcome') {
+      this.#welcome = message;
+      this.#welcomed_ms = this.host.clock.now();
+    }
+    if (this.#tabs.size) this.#say({ say: 'message', message });
+    this.dispatchEvent(new CustomEvent('message', { detail: message }));
+  }
+
+  /** @param {Link} state */
+  #passState(state) {
+    if (this.#tabs.size) this.#say({ say: 'state', state: moved(state, -this.host.clock.now()) });
+    this.#become(state);
+  }
+
+  /** Another tab wants something of the connection. @param {any} note */
+  #asked({ say, from, topic, topics, since, visible }) {
+    const tab = this.#tabs.get(from);
+    if (say === 'join') return this.#admit(from, { topics: new Map(topics), visible });
+    if (!tab) return;
+    if (say === 'follow') tab.topics.set(topic, since);
+    if (say === 'unfollow') tab.topics.delete(topic);
+    if (say === 'follow' || say === 'unfollow') this.#share(topic, say === 'follow');
+    if (say === 'show') tab.visible = visible;
+    if (say === 'show') this.#showMost();
+    if (say === 'refresh') this.#own?.refresh(topic);
+    if (say === 'retryNow') this.#own?.retryNow();
+    if (say === 'check') this.#own?.check();
+  }
+
+  /** @param {string} id @param {Tab} tab */
+  #admit(id, tab) {
+    const isNew = !this.#tabs.has(id);
+    this.#tabs.set(id, tab);
+    if (isNew) this.#mourn(id);
+    const at = this.#welcome?.at + this.host.clock.now() - this.#welcomed_ms;
+    if (this.#welcome) this.#say({ say: 'message', to: id, message: { ...this.#welcome, at } });
+    this.#say({ say: 'state', to: id, state: moved(this.#state, -this.host.clock.now()) });
+    for (const topic of tab.topics.keys()) this.#share(topic, true);
+    this.#showMost();
+  }
+
+  /** Each tab holds a lock of its own as long as it lives. @param {string} id */
+  #mourn(id) {
+    const own = this.#own;
+    const signal = this.#waiting?.signal;
+    const gone = () => {
+      if (own !== this.#own) return;
+      const left = this.#tabs.get(id)?.topics ?? new Map();
+      this.#tabs.delete(id);
+      for (const topic of left.keys()) this.#share(topic, false);
+      this.#showMost();
+    };
+    this.host.locks.request(this.#lockOf(id), { signal }, gone).catch(() => {});
+  }
+
+  /** What somebody follows is followed, from the last that all of them have. @param {string} topic @param {boolean} asked */
+  #share(topic, asked) {
+    const others = [...this.#tabs.values()].filter((tab) => tab.topics.has(topic));
+    const mine = this.#topics.get(topic);
+    if (!mine && others.length === 0) return this.#own?.unfollow(topic);
+    if (!asked) return;
+    const known = others.map((tab) => tab.topics.get(topic) ?? null);
+    this.#own?.follow(topic, () => earliest([...(mine ? [mine()] : []), ...known]));
+  }
+
+  #showMost() {
+    this.#own?.show(this.#visible || [...this.#tabs.values()].some((tab) => tab.visible));
+  }
+
+  /** @param {Link} state */
+  #become(state) {
+    const before = this.#state;
+    this.#state = state;
+    this.dispatchEvent(new CustomEvent('state', { detail: before }));
+  }
+}
+
+/** Tabs tell each other how long ago, because each counts its own time. @param {Link} link @param {number} by_ms @returns {Link} */
+const moved = (link, by_ms) => ({
+  ...link,
+  lost_ms: link.lost_ms === null ? null : link.lost_ms + by_ms,
+  live_ms: link.live_ms === null ? null : link.live_ms + by_ms,
+  retry_ms: link.retry_ms === null ? null : link.retry_ms + by_ms,
+});
+
+/** @param {any[]} sinces  of one topic @returns {Since|null} a place before which nobody misses anything */
+export function earliest(sinces) {
+  if (sinces.some((since) => !since)) return null;
+  if (sinces.length === 1) return sinces[0];
+  return { epoch: null, seq: 0, log: Math.min(...sinces.map(({ log }) => log)) };
+}
