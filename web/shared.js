@@ -198,6 +198,7 @@ export class SharedConnection extends EventTarget {
   /** Nothing from the leading tab for too long: it hangs, or is frozen. Another one takes over. */
   #expect() {
     this.host.clock.clearTimeout(this.#silence);
+    if (this.#own) return;
     this.#silence = this.host.clock.setTimeout(() => this.#queue({ steal: true }), SILENCE_MS);
   }
 
