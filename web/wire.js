@@ -69,6 +69,8 @@
  * @typedef {{n: number, at: number, attempt: number, level: 'info'|'warning'|'error', event: string,
  *   text: string, data: unknown}} LogEntry
  * @typedef {{job: string, attempt: number, at: number, text: string, from: 'worker'|'system'}} Stack
+ * @typedef {{at: number, phase: number|null, done: number|null, total: number|null, fraction: number|null,
+ *   rate: number|null}} Sample  a point of a chart
  * @typedef {{from: number, to: number, from_at: number|null, to_at: number|null}} LogGap
  * @typedef {{epoch: string|null, seq: number, log: number}} Since
  * @typedef {{view: boolean, control: boolean, report: boolean, tracebacks: boolean}} May

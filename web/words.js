@@ -160,6 +160,9 @@ export function clock(at, now) {
 /** `14:31:07`. @param {number} at  milliseconds */
 export const clockSeconds = (at) => formats.seconds.format(at);
 
+/** `24 Nov`. @param {number} at  milliseconds */
+export const dayOf = (at) => formats.date.format(at);
+
 /** `24 Nov 14:31:07`, or the time alone today. @param {number} at @param {number} now */
 export const moment = (at, now) =>
   daysApart(at, now) === 0 ? clockSeconds(at) : `${formats.date.format(at)} ${clockSeconds(at)}`;

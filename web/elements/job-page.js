@@ -13,6 +13,7 @@ import { JobHero } from './job-hero.js';
 import { JobHistory } from './job-history.js';
 import { JobList } from './job-list.js';
 import { JobLog } from './job-log.js';
+import { JobTimeline } from './job-timeline.js';
 import { StackDialog } from './stack-dialog.js';
 
 const PATIENCE_MS = 300;
@@ -58,6 +59,7 @@ export class JobPage extends HTMLElement {
   #jobsCount = h('span');
   #jobs = new JobList();
   #jobsPart = h('section', { 'aria-label': 'Jobs it started', hidden: true });
+  #timeline = new JobTimeline();
   #log = new JobLog();
   #past = new JobHistory();
   #facts = new FactCard('Facts');
@@ -73,7 +75,7 @@ export class JobPage extends HTMLElement {
     super();
     this.app = app;
     this.job = id;
-    this.#log.app = this.#jobs.app = this.#where.app = app;
+    this.#log.app = this.#timeline.app = this.#jobs.app = this.#where.app = app;
     this.#jobs.label = 'Jobs it started';
     this.error = new ErrorCard(app);
   }
@@ -90,6 +92,7 @@ export class JobPage extends HTMLElement {
       this.error.element,
       this.#result.element,
       this.#files.element,
+      this.#timeline,
       this.#jobsPart,
       this.#log,
     );
@@ -193,6 +196,7 @@ export class JobPage extends HTMLElement {
     this.#result.paint(ended(job) && job.result !== null && job.result !== undefined ? factsOf(job.result) : []);
     this.#files.paintFiles(job.artifacts);
     this.#paintJobs(job);
+    this.#timeline.paint(job, this.app.setting(job.kind));
     this.#log.paint(job.id, this.app.store.state.stories.get(job.id));
     this.#past.paint(job, this.#history, now);
     this.#facts.paint(jobFacts(job, now));
