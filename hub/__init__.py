@@ -9,11 +9,12 @@ The floors of the house; each file imports only from those before it (a test rea
     attempts backoff endings stopping pausing job
     shown outbox room rooms                   # who is shown what; pure up to here
     rows summary schedule rate family feed    # pure, too
+    javascript naming module                  # the page's sources
     schema batch reader writer store          # SQLite
     outlet conversation transport server      # bytes that leave and come
     clock auth held keys past alarm delivery hub household stack remains starter runner intake
     session viewer worker                     # one live socket each
-    service answers outside api stream metrics guard calls describe app
+    service answers outside api stream metrics guard packing page calls describe app
     words arguments remote watch listing terminal commands reporting serve cli __main__
 """
 

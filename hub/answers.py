@@ -104,3 +104,18 @@ def whole_number(request: Request, name: str, default: int, most: int | None = N
         bound = f" up to {most}" if most is not None else ""
         raise Invalid(f"expected a whole number{bound}, got {text[:40]!r}", name)
     return int(text)
+
+
+def same(etag: str, known: str) -> bool:
+    """Whether an If-None-Match header names this version (RFC 9110, 13.1.2: weak comparison)."""
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
+    return etag in tags or tags == ["*"]
+
+
+def takes_gzip(accepted: str) -> bool:
+    """Whether an Accept-Encoding header allows for gzip (RFC 9110, 12.5.3)."""
+    for coding in accepted.lower().replace(" ", "").split(","):
+        name, _, weight = coding.partition(";q=")
+        if name == "gzip":
+            return weight.strip("0.") != "" or not weight
+    return False

@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hub import auth
-from hub.answers import body_of, decode, json_response, problem, whole_number
+from hub.answers import body_of, decode, json_response, problem, same, whole_number
 from hub.errors import BarcastError, Invalid, NotFound, TooMany
 from hub.held import Held
 from hub.outside import REPORTS, Outside
@@ -279,12 +279,6 @@ CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
     "pause": _pause,
     "resume": _resume,
 }
-
-
-def same(etag: str, known: str) -> bool:
-    """Whether an If-None-Match header names this version (RFC 9110, 13.1.2: weak comparison)."""
-    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
-    return etag in tags or tags == ["*"]
 
 
 def statuses(names: list[str]) -> list[Status]:

@@ -13,12 +13,12 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Match, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from hub import auth
+from hub import auth, page
 from hub.answers import json_response, problem
 from hub.api import Api, Endpoint
 from hub.codec import SUBPROTOCOLS, Encoding
@@ -37,7 +37,6 @@ from workers.kinds import Kinds
 from workers.launcher import LocalLauncher
 
 WEB = Path(__file__).resolve().parent.parent / "web"
-FRESH = {"cache-control": "no-cache"}  # ask each time whether it changed: a page and its modules belong together
 
 
 class Barcast(Starlette):
@@ -132,24 +131,19 @@ def routes(service: Service) -> list[Route | Mount | WebSocketRoute]:
         Route("/metrics", Metrics(service).read),
         Route("/openapi.json", _described(openapi)),
         Route("/asyncapi.json", _described(asyncapi)),
-        Route("/", _page),
-        Route("/jobs/{id}", _page),
+        *page.routes(WEB),
         Mount("/web", PageFiles(directory=WEB)),
     ]
 
 
 class PageFiles(StaticFiles):
-    """The page's modules and styles, asked for each time whether they changed."""
+    """The page's sources, asked for each time whether they changed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """As Starlette's, never taken from a cache unasked: after an upgrade old and new must not mix."""
         response = super().file_response(*args, **kwargs)
-        response.headers.update(FRESH)
+        response.headers.update(page.FRESH)
         return response
-
-
-async def _page(request: Request) -> Response:
-    return FileResponse(WEB / "index.html", headers=FRESH)
 
 
 async def _alive(request: Request) -> Response:

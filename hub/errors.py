@@ -171,6 +171,21 @@ class StoreError(HubError):
     status = 503
 
 
+class Unpackable(HubError):
+    """A source of the page cannot be packed.
+
+    Args:
+        file: its path inside of the page's folder.
+        line: from 1.
+        detail: what was expected and what came.
+    """
+
+    def __init__(self, file: str, line: int, detail: str) -> None:
+        super().__init__(f"{file}:{line}: {detail}")
+        self.file = file
+        self.line = line
+
+
 class LaunchError(HubError):
     """A job's work could not be started (its process or function did not come up)."""
 
