@@ -69,15 +69,15 @@ function axisOf(from, job, ahead, now) {
   return { from, to: Math.max(now + (now - from) * MARGIN, now + expected_s * 1000, from + SHORTEST_MS) };
 }
 
-/** @param {Outlook} ahead @param {import('./eta.js').Eta} eta @param {number} now @returns {string} when it ends */
-function endText(ahead, { sub }, now) {
-  if (sub.startsWith('done ')) return sub.slice(5).replace('≈', 'about');
-  return ahead.sure ? `about ${clock(now + ahead.left_s * 1000, now)}` : 'now';
+/** @param {import('./eta.js').Eta} eta @returns {string} when it ends, where that is told */
+function endText({ main, sub }) {
+  const done = [sub, main].find((text) => text.startsWith('done ')) ?? 'done now';
+  return done.slice(5).replace('≈', 'about');
 }
 
 /** @param {Span} axis @param {SeenJob} job @param {Outlook|null} ahead @param {import('./eta.js').Eta} eta @param {number} now */
 function headingOf(axis, job, ahead, eta, now) {
-  const until = ended(job) ? moment(job.finished_at ?? now, axis.from) : ahead ? endText(ahead, eta, now) : 'now';
+  const until = ended(job) ? moment(job.finished_at ?? now, axis.from) : ahead?.sure ? endText(eta) : 'now';
   return `${moment(axis.from, now)} to ${until}`;
 }
 

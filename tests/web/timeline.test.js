@@ -55,6 +55,13 @@ test('the axis goes to the late end of the estimate, the heading to the likely o
   assert.equal(Math.round(progress.ring), Math.round(((252 + 180) / (252 + 220)) * 100));
 });
 
+test('the heading tells a time where the estimate does', () => {
+  const heading = (eta_s) => drawn({ eta_s, eta_low_s: eta_s * 0.9, eta_high_s: eta_s * 1.1 }).heading;
+  assert.equal(heading(20), '14:26:55 to now');
+  assert.equal(heading(2 * 86_400), '14:26:55 to about Tue 14:31');
+  assert.equal(drawn({ eta_low_s: 120, eta_high_s: 270 }).heading, '14:26:55 to 14:33–14:35');
+});
+
 test('without an estimate there is a tenth right of now', () => {
   const { heading, now, progress } = drawn({ eta_s: null });
   assert.equal(heading, '14:26:55 to now');

@@ -50,7 +50,7 @@ const makeRow = () =>
     { class: 'tr' },
     h('div', { class: 'lab' }, icon('queued'), h('bdi')),
     h('div', { class: 'plot', 'aria-hidden': 'true' }, h('i', { class: 'g' }), h('i', { class: 'g est' })),
-    h('div', { class: 'val' }, h('span'), h('small')),
+    h('div', { class: 'val' }, h('span'), h('span', { class: 'vh' }, ', usually '), h('small')),
   );
 
 class ProgressPart {
@@ -147,7 +147,8 @@ export class JobTimeline extends HTMLElement {
   #at = h('i', { class: 'at' });
   #ticks = h('div');
   #now = h('span', { class: 'at' }, 'now');
-  #columns = h('div', { class: 'val' }, h('span', {}, 'took'), h('span', {}, 'usually'));
+  #usually = h('span', {}, 'usually');
+  #columns = h('div', { class: 'val' }, h('span', {}, 'took'), this.#usually);
   #axis = h('div', { class: 'plot' }, this.#ticks, this.#now);
   #rows = h('ol');
   #progress = new ProgressPart();
@@ -239,11 +240,17 @@ export class JobTimeline extends HTMLElement {
     show(this.#at, !ended);
     show(this.#now, !ended);
     show(this.#columns, rows.length > 0);
+    show(
+      this.#usually,
+      rows.some(({ usual }) => usual !== ''),
+    );
+    set(this.#rows, 'class', this.#usually.hidden ? 'new' : null);
   }
 
   /** @param {HTMLElement} row @param {Row} value @param {string} tone  of what moves */
   #drawRow(row, { name, icon: shape, state, span, current, expected, took, usual }, tone) {
-    const [label, plot, texts] = /** @type {HTMLElement[]} */ ([...row.children]);
+    const [label, plot, val] = /** @type {HTMLElement[]} */ ([...row.children]);
+    const texts = /** @type {HTMLElement[]} */ ([...val.children]);
     const [bar, rest] = /** @type {HTMLElement[]} */ ([...plot.children]);
     const quiet = shape === 'running' && tone !== '' ? 'c-3' : (TONES[shape] ?? 'c-3');
     redraw(label.children[0], shape, state);
@@ -254,9 +261,10 @@ export class JobTimeline extends HTMLElement {
     stretch(bar, span);
     set(bar, 'class', current ? 'g cur' : 'g');
     stretch(rest, expected);
-    write(texts.children[0], took);
-    set(texts.children[0], 'class', current && tone === '' ? 'c-run' : null);
-    write(texts.children[1], usual);
+    write(texts[0], took);
+    set(texts[0], 'class', current && tone === '' ? 'c-run' : null);
+    show(texts[1], usual !== '');
+    write(texts[2], usual);
   }
 }
 
