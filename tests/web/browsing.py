@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from playwright.async_api import BrowserContext, Page, expect
@@ -24,11 +25,18 @@ class Worker:
 
     @classmethod
     async def open(
-        cls, hub: HubProcess, job: str | None = None, title: str = "Import orders", parent: str | None = None
+        cls,
+        hub: HubProcess,
+        job: str | None = None,
+        title: str = "Import orders",
+        parent: str | None = None,
+        phases: Sequence[str] = (),
     ) -> Worker:
         socket = await connect(f"{hub.socket_url}/ws/worker")
         mine: dict[str, Any] = {"job": job, "attempt": 1}
-        claim = mine if job else {"kind": "import-orders", "title": title, "parent": parent}
+        claim: dict[str, Any] = mine if job else {"kind": "import-orders", "title": title, "parent": parent}
+        if phases:
+            claim["phases"] = [{"name": name} for name in phases]
         await socket.send(json.dumps({"type": "open", "id": 1, **claim, "total": 200, "unit": "rows"}))
         opened = await cls._next(socket, "opened")
         return cls(socket, opened["job"], opened["acked"])
