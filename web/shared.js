@@ -2,6 +2,7 @@
  * One connection for all tabs of a browser: the tab that holds a lock keeps it and passes on what it hears; when that
  * tab is closed, the next one takes its place. Each tab sees the face of a connection of its own.
  */
+import { IDLE } from './socket.js';
 
 const SILENCE_MS = 30_000; // the leading tab itself gives up its connection after 25 s
 const NUDGE_MS = 1_000; // a hidden tab's clock may be slow: one that is seen helps it
@@ -19,9 +20,6 @@ const NUDGE_MS = 1_000; // a hidden tab's clock may be slow: one that is seen he
  * @property {import('./socket.js').Clock} clock
  * @property {string} id  of this tab
  */
-
-/** @type {Link} */
-const IDLE = { name: 'idle', transport: 'socket', lost_ms: null, live_ms: null, retry_ms: null, reason: null };
 
 /** Dispatches `message` and `state`, like a `Connection`. */
 export class SharedConnection extends EventTarget {

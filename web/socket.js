@@ -31,12 +31,24 @@ const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 
  * @property {number|null} live_ms  since when it is live
  * @property {number|null} retry_ms  when the next attempt is due
  * @property {string|null} reason  why it stopped
+ * @property {number|null} delay_ms  from the last question to its answer
  */
+
+/** @type {Link} */
+export const IDLE = {
+  name: 'idle',
+  transport: 'socket',
+  lost_ms: null,
+  live_ms: null,
+  retry_ms: null,
+  reason: null,
+  delay_ms: null,
+};
 
 /** Dispatches `message` (detail: the hub's message) and `state` (detail: the link before). */
 export class Connection extends EventTarget {
   /** @type {Link} */
-  #state = { name: 'idle', transport: 'socket', lost_ms: null, live_ms: null, retry_ms: null, reason: null };
+  #state = IDLE;
   /** @type {Map<string, () => object|null>} */
   #topics = new Map();
   /** @type {Set<string>} */
@@ -51,6 +63,7 @@ export class Connection extends EventTarget {
   #attempt = 0;
   #blocked = 0;
   #notBefore_ms = 0;
+  #asked_ms = 0;
   #visible = true;
   #probing = false;
   /** @type {Sink|null} */
@@ -112,6 +125,7 @@ export class Connection extends EventTarget {
   check() {
     if (this.#state.name === 'waiting') return this.retryNow();
     if (!this.#isOpen() || this.#state.transport !== 'socket') return;
+    this.#asked_ms = this.clock.now();
     this.#transport?.send({ type: 'ping', id: 'check' });
     this.#expect(ANSWER_MS);
   }
@@ -183,6 +197,7 @@ export class Connection extends EventTarget {
     this.#expect(SILENCE_MS);
     this.dispatchEvent(new CustomEvent('message', { detail: message }));
     if (message.type === 'welcome') this.#enter();
+    if (message.type === 'pong') this.#become({ delay_ms: this.clock.now() - this.#asked_ms });
     if (message.type === 'closing') this.#holdOff(message.retry_after_s);
     if (message.type === 'subscribed' || message.type === 'error') this.#answered(message.topic);
   }

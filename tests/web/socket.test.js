@@ -337,10 +337,12 @@ test('a check that nobody answers within 3 s is a loss', () => {
   assert.equal(connection.state.name, 'waiting');
 });
 
-test('a check that is answered changes nothing', () => {
+test('a check that is answered tells the delay, and changes nothing else', () => {
   const { clock, connection, socket } = setUpLive();
   connection.check();
+  clock.advance(12);
   socket.last.sink.message({ type: 'pong', id: 'check', at: 1 });
+  assert.equal(connection.state.delay_ms, 12);
   clock.advance(20_000);
   assert.equal(connection.state.name, 'live');
 });
@@ -382,4 +384,18 @@ test('what is no longer followed is left and not asked for again', () => {
     socket.last.asked.map(({ topic }) => topic),
     ['jobs'],
   );
+});
+
+test('a page that is kept aside holds no transport, and comes back as lost since then', () => {
+  const { clock, connection, socket } = setUpLive();
+  const left_ms = clock.now();
+  connection.suspend();
+  assert.deepEqual([connection.state.name, socket.last.closed], ['idle', true]);
+  clock.advance(60_000);
+  assert.equal(socket.opened.length, 1);
+  connection.start();
+  assert.deepEqual([connection.state.name, connection.state.lost_ms], ['connecting', left_ms]);
+  socket.last.welcome();
+  socket.last.answer('jobs');
+  assert.equal(connection.state.name, 'live');
 });

@@ -1,6 +1,6 @@
 /** `<connection-pill>`: whether what the page shows is live, and since when. */
 import { pill } from '../status.js';
-import { clockSeconds, duration } from '../words.js';
+import { clockSeconds, duration, number } from '../words.js';
 import { h, set, show, write } from './dom.js';
 
 const TRANSPORTS = { socket: 'WebSocket', stream: 'Server-Sent Events', polling: 'Requests every 5 s' };
@@ -39,8 +39,10 @@ export class ConnectionPill extends HTMLElement {
   }
 
   #click() {
-    if (this.#button.hasAttribute('data-act')) return this.app.connection.retryNow();
-    this.#paintFacts(this.app.store.machineNow());
+    const { connection, store } = this.app;
+    if (this.#button.hasAttribute('data-act')) return connection.retryNow();
+    connection.check();
+    this.#paintFacts(store.machineNow());
     const { right, bottom } = this.#button.getBoundingClientRect();
     this.#details.style.setProperty('--y', `${bottom + 6}px`);
     this.#details.style.setProperty('--right', `${document.documentElement.clientWidth - right}px`);
@@ -49,11 +51,14 @@ export class ConnectionPill extends HTMLElement {
 
   /** @param {number} now_ms */
   #paintFacts(now_ms) {
-    const { transport, live_ms } = this.app.connection.state;
-    const state = this.app.store.state;
+    const { transport, live_ms, delay_ms } = this.app.connection.state;
+    const { state } = this.app.store;
+    const last = Math.max(0, ...[...state.stories.values()].map((story) => story.last));
     const facts = [
       ['Transport', TRANSPORTS[transport]],
       ['Connected', live_ms === null ? 'no' : `for ${duration((now_ms - live_ms) / 1000)}`],
+      ['Delay', delay_ms === null ? 'unknown' : `${number(Math.round(delay_ms))}\u00a0ms`],
+      ['Last event', last ? number(last) : 'none followed here'],
       ['Hub’s clock', clockSeconds(now_ms + state.ahead_ms)],
       ['Run of the hub', state.epoch ?? 'unknown'],
     ];
