@@ -1,7 +1,7 @@
 /** What a person may do to a job. Each is a request of its own, never queued: it works or it is said. */
 import { Refused, Unanswered } from './api.js';
 
-/** @typedef {import('./state.js').SeenJob} SeenJob */
+/** @typedef {import('./state.js').SeenJob} SeenJob @typedef {'cancel'|'retry'|'pause'|'resume'} Verb */
 
 /** @type {Record<string, string>} */
 const NAMES = { cancel: 'Cancel', force: 'Force stop', retry: 'Retry', pause: 'Pause', resume: 'Resume' };
@@ -17,13 +17,15 @@ export class Actions extends EventTarget {
    * @param {import('./store.js').Store} given.store
    * @param {{ask: (job: SeenJob, opener: HTMLElement, force: boolean) => void, fail: (job: SeenJob, opener: HTMLElement, force: boolean, error: unknown) => void}} given.popover
    * @param {(title: string, text: string) => void} given.warn
+   * @param {(verb: Verb, before: SeenJob, after: import('./wire.js').Job) => void} [given.told]  the hub took a request
    */
-  constructor({ api, store, popover, warn }) {
+  constructor({ api, store, popover, warn, told = () => {} }) {
     super();
     this.api = api;
     this.store = store;
     this.popover = popover;
     this.warn = warn;
+    this.told = told;
   }
 
   /** @param {string} id @returns {boolean} a request about this job is on its way */
@@ -58,11 +60,13 @@ export class Actions extends EventTarget {
     }
   }
 
-  /** @param {'cancel'|'retry'|'pause'|'resume'} verb @param {SeenJob} job @param {object} [control] */
+  /** @param {Verb} verb @param {SeenJob} job @param {object} [control] */
   async #send(verb, job, control = {}) {
     this.#mark(job.id, true);
     try {
-      this.store.take({ type: 'snapshot', jobs: [await this.api.control(verb, job.id, control)] });
+      const after = await this.api.control(verb, job.id, control);
+      this.store.take({ type: 'snapshot', jobs: [after] });
+      this.told(verb, job, after);
     } finally {
       this.#mark(job.id, false);
     }

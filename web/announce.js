@@ -1,22 +1,23 @@
-/** What a screen reader is told, and what a toast says: news of one's own jobs, not of every tick. */
+/** What a screen reader is told, and what a toast says: news of one's own jobs, not of every tick. Pure, but for time. */
 import { ended, stateOf } from './states.js';
-import { duration, percent, percentOf } from './words.js';
+import { duration, percent, percentOf, plural } from './words.js';
 
 const APART_MS = 15_000;
+const TOGETHER_MS = 1_000; // two that end at once are both heard
 const QUARTERS = [25, 50, 75];
 
 /** @typedef {import('./state.js').SeenJob} SeenJob @typedef {{text: string, urgent: boolean}} News */
 /** @typedef {import('./elements/toast-stack.js').Toast} Toast */
 
 /** @type {Record<string, string>} */
+const ENDS = { done: 'done', failed: 'failed', cancelled: 'cancelled', stopping: 'stopping, confirmed' };
+/** Told on the job's own page only. @type {Record<string, string>} */
 const TURNS = {
-  done: 'done',
-  failed: 'failed',
-  cancelled: 'cancelled',
-  stopping: 'stopping, confirmed',
   requested: 'cancel requested',
   paused: 'paused',
   waiting: 'waiting to retry',
+  lost: 'worker lost',
+  stalled: 'stalled',
 };
 
 /** @param {SeenJob} before @param {SeenJob} job @returns {number|undefined} a quarter that was passed */
@@ -24,6 +25,9 @@ function quarter(before, job) {
   const [from, to] = [before.fraction, job.fraction].map((fraction) => percentOf(fraction ?? 0));
   return QUARTERS.findLast((mark) => from < mark && to >= mark);
 }
+
+/** @param {string} text @param {boolean} [urgent] @returns {News} */
+const tidings = (text, urgent = false) => ({ text, urgent });
 
 /**
  * @param {SeenJob|undefined} before
@@ -34,63 +38,104 @@ function quarter(before, job) {
 export function news(before, job, inFull) {
   if (!before || before === job) return null;
   const state = stateOf(job);
-  if (state !== stateOf(before) && TURNS[state]) return { text: `${job.title}: ${TURNS[state]}`, urgent: true };
+  const turned = state !== stateOf(before);
+  if (turned && ENDS[state]) return tidings(`${job.title}: ${ENDS[state]}`, true);
   if (!inFull) return null;
-  if (state === 'stalled' && stateOf(before) !== 'stalled') return { text: `${job.title}: stalled`, urgent: false };
-  if (job.phase !== before.phase && job.phase !== null)
-    return { text: `Phase ${job.phases[job.phase]?.name ?? ''}`, urgent: false };
+  if (turned && TURNS[state]) return tidings(`${job.title}: ${TURNS[state]}`, state === 'requested');
+  if (job.phase !== before.phase && job.phase !== null) return tidings(`Phase ${job.phases[job.phase]?.name ?? ''}`);
   const mark = quarter(before, job);
-  return mark ? { text: `${mark} percent`, urgent: false } : null;
+  return mark ? tidings(`${mark} percent`) : null;
 }
 
-/** Tells news at least 15 s apart, the newest first; ends and confirmations do not wait. */
+/** Tells news at least 15 s apart, the newest of those that wait; ends and confirmations do not wait. */
 export class Announcer {
   #said_ms = -Infinity;
+  #urgent = false;
+  /** @type {any} */
+  #timer = null;
 
-  /** @param {{textContent: string|null}} place  a polite live region */
-  constructor(place) {
+  /** @param {{textContent: string|null}} place  a polite live region @param {import('./socket.js').Clock} clock */
+  constructor(place, clock) {
     this.place = place;
+    this.clock = clock;
   }
 
-  /** @param {News|null} news @param {number} now_ms */
-  say(news, now_ms) {
-    if (!news || (!news.urgent && now_ms - this.#said_ms < APART_MS)) return;
+  /** @param {News|null} news */
+  say(news) {
+    if (!news) return;
+    this.clock.clearTimeout(this.#timer);
+    const left_ms = this.#said_ms + APART_MS - this.clock.now();
+    if (news.urgent || left_ms <= 0) this.#tell(news);
+    else this.#timer = this.clock.setTimeout(() => this.#tell(news), left_ms);
+  }
+
+  /** @param {News} news */
+  #tell({ text, urgent }) {
+    const now_ms = this.clock.now();
+    const joined = urgent && this.#urgent && now_ms - this.#said_ms < TOGETHER_MS;
+    this.place.textContent = joined ? `${this.place.textContent}. ${text}` : text;
     this.#said_ms = now_ms;
-    this.place.textContent = news.text;
+    this.#urgent = urgent;
   }
 }
 
 /** @param {SeenJob|undefined} before @param {SeenJob} job @returns {boolean} */
 export const justEnded = (before, job) => before !== undefined && !ended(before) && ended(job);
 
-/** @param {SeenJob} job @returns {Toast|null} */
-export function endToast(job) {
-  const common = { job: job.id, link: { text: 'Open job', href: `/jobs/${encodeURIComponent(job.id)}` } };
-  if (job.status === 'succeeded')
-    return {
-      icon: 'done',
-      tone: 'c-ok',
-      title: `${job.title} is done`,
-      text: `${job.message ? `${job.message}, ` : ''}took ${duration(job.elapsed_s)}.`,
-      ...common,
-    };
-  if (job.status !== 'failed') return null;
-  const at = job.fraction === null ? '' : ` at ${percent(job.fraction)}`;
-  return {
-    icon: 'failed',
-    tone: 'c-bad',
-    title: `${job.title} failed${at}`,
-    text: job.error?.message ?? '',
-    ...common,
-    stays: true,
-  };
+/** @param {string} text @returns {string} with a full stop, if it says anything */
+const stopped = (text) => (text && !/[.!?…]$/.test(text) ? `${text}.` : text);
+
+/** @param {SeenJob} job @returns {string} what came of it */
+function outcome({ status, message, error, elapsed_s }) {
+  if (status === 'failed') return stopped(error?.message.split('\n', 1)[0] ?? '');
+  const took = duration(elapsed_s);
+  return message ? `${message.replace(/[.!]$/, '')} in ${took}.` : `Took ${took}.`;
 }
 
-/** @param {number} count @returns {Toast} one instead of many, after an absence */
-export const backToast = (count) => ({
+/** @param {SeenJob} job @returns {string} ` failed at 67%`, after its title */
+const turn = ({ status, fraction }) =>
+  status === 'succeeded' ? ' is done' : `${status === 'failed' ? ' failed' : ' was cancelled'}${fraction ? ` at ${percent(fraction)}` : ''}`;
+
+/** @param {SeenJob} job  ended @returns {import('./notices.js').Notice} */
+export const endNotice = (job) => ({
+  job: job.id,
+  title: `${job.title}${turn(job)}`,
+  text: job.status === 'cancelled' ? stopped(job.message ?? '') : outcome(job),
+});
+
+/** @param {SeenJob} job @returns {import('./elements/toast-stack.js').Link} its result, or its page */
+const resultLink = ({ id, artifacts: [file] }) =>
+  file
+    ? { text: 'Open result', href: file.url, file: file.name }
+    : { text: 'Open job', href: `/jobs/${encodeURIComponent(id)}` };
+
+/** @param {SeenJob} job @param {(() => void)|null} retry  where it can be tried again @returns {Toast|null} */
+export function endToast(job, retry) {
+  const common = { job: job.id, name: job.title, title: turn(job), text: outcome(job) };
+  if (job.status === 'succeeded') return { ...common, icon: 'done', tone: 'c-ok', link: resultLink(job) };
+  if (job.status !== 'failed') return null;
+  const from = job.checkpoint?.fraction;
+  const again = retry && { text: from ? `Retry from ${percent(from)}` : 'Retry', run: retry };
+  const way = again ? { act: again } : { link: resultLink({ ...job, artifacts: [] }) };
+  return { ...common, ...way, icon: 'failed', tone: 'c-bad', stays: true };
+}
+
+/** A job that had not started is cancelled at once. @param {SeenJob} job @param {() => void} undo @returns {Toast} */
+export const undoToast = (job, undo) => ({
+  job: job.id,
+  name: job.title,
+  title: ' was cancelled',
+  text: job.attempt > 1 ? 'Its next attempt had not started.' : 'It had not started.',
+  icon: 'cancelled',
+  tone: 'c-3',
+  act: { text: 'Undo', run: undo },
+});
+
+/** @param {number} count @param {boolean} offline @returns {Toast} one instead of many, after an absence */
+export const backToast = (count, offline) => ({
   icon: 'lost',
   tone: 'c-3',
-  title: 'Back online',
-  text: `${count} ${count === 1 ? 'job' : 'jobs'} finished meanwhile.`,
+  title: offline ? 'Back online' : 'Welcome back',
+  text: `${plural(count, 'job')} finished meanwhile.`,
   link: { text: 'Show', href: '/?tab=finished' },
 });

@@ -48,7 +48,7 @@ const again =
 const FIRST = {
   paused: () => action('resume', 'Resume'),
   waiting: (_, { kind }) => (kind ? action('retry', 'Retry now') : CANCEL),
-  requested: (job, setting) => forceOr(job, setting, 'Requested'),
+  requested: (job, setting) => forceOr(job, setting, 'Cancel requested'),
   stopping: (job, setting) => forceOr(job, setting, 'Stopping'),
   failed: again('Retry'),
   cancelled: again('Run again'),

@@ -1,10 +1,12 @@
 /** Wires the page: what is heard changes the state, the state is painted, links turn pages. */
-import { backToast, endToast, justEnded, news, Announcer } from './announce.js';
+import { Announcer } from './announce.js';
 import { App } from './app.js';
 import { connect } from './barcast.js';
+import { Choices } from './choices.js';
 import { clock } from './clock.js';
 import './elements/cancel-popover.js';
 import './elements/connection-pill.js';
+import './elements/keys-dialog.js';
 import './elements/page-banner.js';
 import './elements/start-dialog.js';
 import './elements/toast-stack.js';
@@ -12,13 +14,17 @@ import { BlankNote } from './elements/blank-note.js';
 import { JobPage } from './elements/job-page.js';
 import { JobsView } from './elements/jobs-view.js';
 import { h, set, show } from './elements/dom.js';
+import { Focus } from './focus.js';
+import { Keyboard } from './keyboard.js';
+import { Notices } from './notices.js';
 import { wishOf } from './order.js';
 import { OwnJobs } from './own.js';
 import { Painter } from './painter.js';
-import { access, isOffline } from './status.js';
-import { title } from './title.js';
+import { access, banner, isOffline } from './status.js';
+import { Tab } from './tab.js';
+import { Tidings } from './tidings.js';
 
-const HIDDEN_TITLE_MS = 5_000;
+const CALM = matchMedia('(prefers-reduced-motion: reduce)');
 const NOTICED_MS = 2_000; // shorter absences are told to nobody
 
 /** @template {Element} T @param {string} selector @returns {T} an element of index.html */
@@ -33,10 +39,11 @@ class Page {
   #popover = /** @type {import('./elements/cancel-popover.js').CancelPopover} */ (find('cancel-popover'));
   #toasts = /** @type {import('./elements/toast-stack.js').ToastStack} */ (find('toast-stack'));
   #dialog = /** @type {import('./elements/start-dialog.js').StartDialog} */ (find('start-dialog'));
-  #announcer = new Announcer(find('#status'));
+  #keys = /** @type {import('./elements/keys-dialog.js').KeysDialog} */ (find('keys-dialog'));
+  #announcer = new Announcer(find('#status'), clock);
+  #focus = new Focus(this.#main);
   #access = new BlankNote();
-  #titled_ms = -Infinity;
-  #finishedAway = 0;
+  #offline = false;
   /** @type {import('./watch.js').JobWatch|null} of the job whose page is open */
   #watch = null;
 
@@ -44,9 +51,13 @@ class Page {
     this.hub = connect(location.origin);
     this.store = this.hub.store;
     this.own = new OwnJobs(localStorage);
+    const choices = new Choices(localStorage);
+    const notices = new Notices({ choices, system: globalThis.Notification, open: (id) => this.#comeTo(id) });
     this.app = new App({
       hub: this.hub,
       own: this.own,
+      choices,
+      notices,
       popover: this.#popover,
       toasts: this.#toasts,
       shell: this,
@@ -54,9 +65,41 @@ class Page {
     this.painter = new Painter(() => this.#paint(), {
       requestAnimationFrame: (call) => requestAnimationFrame(call),
       setInterval: (call, ms) => setInterval(call, ms),
+      now: clock.now,
+      calm: () => CALM.matches,
     });
-    for (const element of [this.#pill, this.#banner, this.#popover, this.#dialog]) element.app = this.app;
+    this.tidings = this.#tidings();
+    this.tab = this.#tab();
+    for (const element of [this.#pill, this.#banner, this.#popover, this.#dialog, this.#keys]) element.app = this.app;
     this.#main.before(h('div', { class: 'wrap access' }, this.#access));
+  }
+
+  #tidings() {
+    return new Tidings({
+      own: this.own,
+      announcer: this.#announcer,
+      toasts: this.#toasts,
+      notices: this.app.notices,
+      retry: (job) => this.app.retryOf(job),
+      reader: {
+        isOpen: (id) => this.#isOpen(id),
+        isHidden: () => document.hidden,
+        isLive: () => this.hub.link.name === 'live',
+      },
+    });
+  }
+
+  #tab() {
+    const icon = /** @type {HTMLLinkElement} */ (find('link[rel="icon"]'));
+    const plain = icon.href;
+    return new Tab({
+      clock,
+      isHidden: () => document.hidden,
+      write: (words) => {
+        document.title = words.title;
+        icon.href = words.icon ?? plain;
+      },
+    });
   }
 
   start() {
@@ -70,8 +113,29 @@ class Page {
 
   #listen() {
     addEventListener('popstate', () => this.#turn());
-    document.addEventListener('visibilitychange', () => this.refresh());
+    document.addEventListener('visibilitychange', () => this.app.refresh());
     document.addEventListener('click', (event) => this.#clicked(event));
+    find('#keys').addEventListener('click', () => this.#keys.open());
+    new Keyboard({
+      main: this.#main,
+      choices: this.app.choices,
+      search: () => this.#search(),
+      start: () => this.openStart(),
+      keys: () => this.#keys.open(),
+      go: (path) => this.go(path),
+      job: () => (this.#view instanceof JobPage ? this.#view : null),
+    });
+  }
+
+  #search() {
+    if (!(this.#view instanceof JobsView)) this.go('/');
+    if (this.#view instanceof JobsView) this.#view.focusSearch();
+  }
+
+  /** A notice of the system was clicked. @param {string} id */
+  #comeTo(id) {
+    globalThis.focus();
+    this.go(`/jobs/${encodeURIComponent(id)}`);
   }
 
   /** @param {string} id @returns {boolean} its page is open */
@@ -85,7 +149,7 @@ class Page {
     const away_ms = link.lost_ms === null ? 0 : clock.now() - link.lost_ms;
     if (link.name === 'catching' && away_ms > NOTICED_MS) this.#returned(/** @type {number} */ (link.lost_ms));
     if (link.name === 'live' && before.name !== 'live') this.#live();
-    this.refresh();
+    this.app.refresh();
   }
 
   /** @param {number} lost_ms */
@@ -96,40 +160,14 @@ class Page {
 
   #live() {
     this.app.learnKinds();
-    this.#finishedAway = 0;
+    this.tidings.look();
   }
 
   /** @param {import('./state.js').State} before */
   #changed(before) {
     const { state } = this.store;
-    if (state.jobs !== before.jobs) this.#tellNews(before.jobs, state.jobs);
-    this.refresh();
-  }
-
-  /**
-   * @param {Map<string, import('./state.js').SeenJob>} before
-   * @param {Map<string, import('./state.js').SeenJob>} jobs
-   */
-  #tellNews(before, jobs) {
-    const concerned = [...this.own.ids].map((id) => jobs.get(id)).filter((job) => job !== undefined);
-    for (const job of concerned) {
-      const known = before.get(job.id);
-      if (known === job) continue;
-      this.#announcer.say(news(known, job, this.#isOpen(job.id)), clock.now());
-      if (justEnded(known, job) && !this.#isOpen(job.id)) this.#toastEnd(job);
-    }
-  }
-
-  /** After an absence there is one toast instead of many. @param {import('./state.js').SeenJob} job */
-  #toastEnd(job) {
-    const away = this.hub.link.name === 'catching' || document.hidden;
-    this.#finishedAway += away ? 1 : 0;
-    if (away && this.#finishedAway > 1) {
-      this.#toasts.replaceChildren();
-      return this.#toasts.add(backToast(this.#finishedAway));
-    }
-    const toast = endToast(job);
-    if (toast) this.#toasts.add(toast);
+    if (state.jobs !== before.jobs) this.tidings.hear(before.jobs, state.jobs);
+    this.#repaint();
   }
 
   /** @param {MouseEvent} event  a plain click on a link to one of this page's own addresses */
@@ -153,7 +191,7 @@ class Page {
     const id = /^\/jobs\/([^/]+)$/.exec(location.pathname)?.[1];
     if (id) this.#openJob(decodeURIComponent(id));
     else this.#openList();
-    this.refresh();
+    this.app.refresh();
   }
 
   /** @param {string} id */
@@ -173,22 +211,42 @@ class Page {
   /** @param {JobsView|JobPage} view */
   #put(view) {
     const first = this.#view === null;
+    const keyed = document.activeElement?.matches(':focus-visible');
+    const from = keyed && this.#view instanceof JobPage ? this.#view.job : null;
     this.#watch?.close();
     this.#watch = null;
     this.#view = view;
     this.#main.replaceChildren(h('div', { class: 'wrap' }, view));
     view.paint();
     if (!first) scrollTo(0, 0);
-    if (!first && view instanceof JobPage) view.focusTitle();
+    if (!first) this.#focusView(view, from);
   }
 
+  /** Who comes back from a job by keys finds its row. @param {JobsView|JobPage} view @param {string|null} from */
+  #focusView(view, from) {
+    if (view instanceof JobPage) return view.focusTitle();
+    if (from !== null && view.focusRow(from)) return;
+    this.#main.focus({ preventScroll: true });
+  }
+
+  /** Somebody did something here. */
   refresh() {
+    this.painter.ask({ atOnce: true });
+  }
+
+  /** Something is known that was not. */
+  #repaint() {
     this.painter.ask();
-    if (document.hidden) this.#paintTitle();
+    if (document.hidden) this.#paintTab();
   }
 
   openStart() {
-    this.#dialog.open();
+    if (this.app.canStart) this.#dialog.open();
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this.#announcer.say({ text, urgent: true });
   }
 
   /** @param {import('./wire.js').Job} job */
@@ -196,21 +254,32 @@ class Page {
     this.own.add(job.id);
     this.app.focused = job.id;
     this.store.take({ type: 'started', job });
-    this.#announcer.say({ text: `Started: ${job.title}`, urgent: true }, clock.now());
+    this.say(`Started: ${job.title}`);
     this.go('/');
   }
 
   #paint() {
     const now_ms = clock.now();
     const { link } = this.hub;
-    set(document.documentElement, 'data-conn', isOffline(link, now_ms, navigator.onLine) ? 'off' : 'live');
+    this.#paintLink(isOffline(link, now_ms, navigator.onLine), (link.lost_ms ?? now_ms) + this.store.state.ahead_ms);
     this.#pill.paint(now_ms);
     this.#banner.paint(now_ms);
     this.#popover.paint(this.store.state);
     this.#paintAccess();
     this.#view?.paint();
     this.#focusStarted();
-    this.#paintTitle();
+    this.#focus.keep();
+    this.#paintTab();
+    this.tidings.look();
+  }
+
+  /** A long absence of the hub is said, and so is its end. @param {boolean} offline @param {number} lost_at */
+  #paintLink(offline, lost_at) {
+    set(document.documentElement, 'data-conn', offline ? 'off' : 'live');
+    if (offline === this.#offline) return;
+    this.#offline = offline;
+    const { head, text } = banner(lost_at);
+    this.say(offline ? `${head} ${text}` : 'Connected again.');
   }
 
   #paintAccess() {
@@ -236,12 +305,8 @@ class Page {
     this.app.focused = null;
   }
 
-  #paintTitle() {
-    const now_ms = clock.now();
-    if (document.hidden && now_ms - this.#titled_ms < HIDDEN_TITLE_MS) return;
-    this.#titled_ms = now_ms;
-    const text = title(this.store.state, this.#view instanceof JobPage ? this.#view.job : null);
-    if (document.title !== text) document.title = text;
+  #paintTab() {
+    this.tab.paint(this.store.state, this.#view instanceof JobPage ? this.#view.job : null);
   }
 }
 

@@ -1,6 +1,6 @@
 /** The words in the browser's tab. Pure. */
 import { ended, stateOf, STATE_NAMES } from './states.js';
-import { percent } from './words.js';
+import { number, percent } from './words.js';
 
 const NAME = 'Barcast';
 
@@ -15,5 +15,5 @@ export function title(state, id) {
 
 /** @param {import('./state.js').State} state */
 function listTitle({ summary }) {
-  return summary?.running ? `${summary.running} running · ${NAME}` : NAME;
+  return summary?.running ? `${number(summary.running)} running · ${NAME}` : NAME;
 }

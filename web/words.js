@@ -20,6 +20,10 @@ const formats = {
   tenths: new Intl.NumberFormat(locale, { minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   loose: new Intl.NumberFormat(locale, { maximumFractionDigits: 4 }),
   percent: new Intl.NumberFormat(locale, { style: 'percent', maximumFractionDigits: 0 }),
+  twoDigits: new Intl.NumberFormat(locale, { minimumIntegerDigits: 2 }),
+  list: new Intl.ListFormat(locale, { type: 'unit' }),
+  plurals: new Intl.PluralRules(locale),
+  permille: new Intl.NumberFormat(locale, { style: 'percent', minimumFractionDigits: 1, maximumFractionDigits: 1 }),
   minutes: new Intl.DateTimeFormat(calendar, { hour: '2-digit', minute: '2-digit', hourCycle: 'h23' }),
   seconds: new Intl.DateTimeFormat(calendar, {
     hour: '2-digit',
@@ -35,21 +39,39 @@ const formats = {
 /** @param {number} value  any number; @returns {string} with the language's digits, at most four decimals */
 export const number = (value) => formats.loose.format(value);
 
+/** `1 job`, `3 jobs`. @param {number} count @param {string} one @param {string} [many] */
+export const plural = (count, one, many = `${one}s`) =>
+  `${number(count)} ${formats.plurals.select(count) === 'one' ? one : many}`;
+
+/** `ok, done, checked`. @param {string[]} parts */
+export const list = (parts) => formats.list.format(parts);
+
+/** Letters that are read from right to left, and marks that turn what follows. */
+const TURNING = /[\u0590-\u08ff\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefc]/;
+
+/** A name inside a sentence: one that turns its direction turns nothing beside it. @param {string} name */
+export const isolated = (name) => (TURNING.test(name) ? `\u2068${name}\u2069` : name);
+
 /**
- * Whole percent, rounded down: 100 is kept for what is done.
+ * Percent, rounded down: 100 is kept for what is done.
  * @param {number} fraction  0 to 1
  * @param {boolean} [done]
+ * @param {number} [digits]  after the point
  */
-export const percentOf = (fraction, done = false) =>
-  done ? 100 : Math.min(99, Math.max(0, Math.floor(fraction * 100 + 1e-9)));
+export function percentOf(fraction, done = false, digits = 0) {
+  const parts = 10 ** digits;
+  return done ? 100 : Math.min(100 - 1 / parts, Math.max(0, Math.floor(fraction * 100 * parts + 1e-9) / parts));
+}
 
 /**
  * @param {number} fraction  0 to 1
  * @param {boolean} [done]  only then `100%`
+ * @param {0|1} [digits]  after the point, for what takes hours
  */
-export function percent(fraction, done = false) {
-  const whole = percentOf(fraction, done);
-  return whole === 0 ? `<${formats.percent.format(0.01)}` : formats.percent.format(whole / 100);
+export function percent(fraction, done = false, digits = 0) {
+  const value = percentOf(fraction, done, digits);
+  if (value === 0) return `<${formats.percent.format(0.01)}`;
+  return (digits && !done ? formats.permille : formats.percent).format(value / 100);
 }
 
 /** @param {string|null|undefined} unit @returns {boolean} */
@@ -117,9 +139,9 @@ function byteRate(perSecond) {
 }
 
 /** @param {number} value @param {string} unit */
-const part = (value, unit) => `${value}${NBSP}${unit}`;
+const part = (value, unit) => `${formats.integer.format(value)}${NBSP}${unit}`;
 /** @param {number} value @param {string} unit */
-const twoDigits = (value, unit) => `${String(value).padStart(2, '0')}${NBSP}${unit}`;
+const twoDigits = (value, unit) => `${formats.twoDigits.format(value)}${NBSP}${unit}`;
 
 /**
  * How long something took: `34 s`, `4 min 12 s`, `3 h 05 min`, `2 d 4 h`.
@@ -184,11 +206,14 @@ export function step(seconds) {
 
 /** @param {number} stepped  seconds from `step` @returns {['s'|'min'|'h', string]} its unit and figure */
 function stepParts(stepped) {
-  if (stepped < 60) return ['s', String(stepped)];
-  if (stepped < 3600) return ['min', String(stepped / 60)];
+  const figures = formats.integer;
+  if (stepped < 60) return ['s', figures.format(stepped)];
+  if (stepped < 3600) return ['min', figures.format(stepped / 60)];
   const minutes = Math.round((stepped % 3600) / 60);
   const hours = Math.floor(stepped / 3600);
-  return minutes ? ['min', `${hours}${NBSP}h ${String(minutes).padStart(2, '0')}`] : ['h', String(hours)];
+  return minutes
+    ? ['min', `${figures.format(hours)}${NBSP}h ${formats.twoDigits.format(minutes)}`]
+    : ['h', figures.format(hours)];
 }
 
 /** `3 min`, `1 h 20 min`. @param {number} stepped  seconds from `step` */
@@ -227,6 +252,14 @@ export function range(low_s, high_s, round = step) {
 
 /** @param {number} at_ms @param {number} since_ms @returns {number} seconds between, never negative */
 export const secondsBetween = (since_ms, at_ms) => Math.max(0, (at_ms - since_ms) / SECOND_MS);
+
+const spokenPercents = new Intl.NumberFormat(locale, { style: 'unit', unit: 'percent', unitDisplay: 'long' });
+
+/** Spelled out for a screen reader: `59 percent`. @param {number} fraction  0 to 1 @param {boolean} [done] */
+export function percentSpoken(fraction, done = false) {
+  const whole = percentOf(fraction, done);
+  return whole === 0 ? `less than ${spokenPercents.format(1)}` : spokenPercents.format(whole);
+}
 
 const SPOKEN = { second: 1, minute: 60, hour: 3600 };
 const spokenFormats = new Map(

@@ -101,7 +101,7 @@ const ROWS = [
       'Cancel requested Waiting for worker-03 to confirm',
       '31,240 / 50,000 rows',
       'asked 2 s ago',
-      'Requested (disabled)',
+      'Cancel requested (disabled)',
     ],
   ],
   [
@@ -111,7 +111,7 @@ const ROWS = [
       'Cancel requested worker-03 has it, and finishes what it is doing',
       '31,240 / 50,000 rows',
       'asked 2 s ago',
-      'Requested (disabled)',
+      'Cancel requested (disabled)',
     ],
   ],
   [
@@ -282,7 +282,7 @@ test('a cancel that nobody acknowledges can be forced, once', () => {
 test('without a usual time 30 s are long', () => {
   const asked = (s) =>
     row({ status: 'cancelling', cancel: cancel({ requested_at: NOW - s * 1_000 }) }, { kind: undefined })[3];
-  assert.deepEqual([asked(29), asked(30)], ['Requested (disabled)', 'Force stop']);
+  assert.deepEqual([asked(29), asked(30)], ['Cancel requested (disabled)', 'Force stop']);
 });
 
 test('work of an unknown kind cannot be run again', () => {

@@ -6,7 +6,7 @@ import { each, h, set, write } from './dom.js';
 
 export class BreadCrumb extends HTMLElement {
   #above = h('span', { class: 'above' });
-  #kind = h('span');
+  #kind = h('bdi');
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -20,9 +20,9 @@ export class BreadCrumb extends HTMLElement {
     each(
       this.#above,
       above(job, app),
-      () => h('span', {}, slash(), h('a')),
+      () => h('span', {}, slash(), h('a', {}, h('bdi'))),
       (part, { id, title }) => {
-        write(part.lastElementChild, title);
+        write(part.lastElementChild.firstChild, title);
         set(part.lastElementChild, 'href', `/jobs/${encodeURIComponent(id)}`);
       },
     );

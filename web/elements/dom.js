@@ -79,12 +79,12 @@ export function each(parent, values, make, fill) {
   });
 }
 
-/** Spans with a text and a tone each. @param {Element} parent @param {import('../story.js').Bit[]} bits */
+/** Texts with a tone each, none of which turns its neighbour. @param {Element} parent @param {import('../story.js').Bit[]} bits */
 export function spans(parent, bits) {
   each(
     parent,
     bits,
-    () => h('span'),
+    () => h('bdi'),
     (span, bit) => {
       write(span, bit.text);
       set(span, 'class', bit.tone ?? null);
@@ -109,4 +109,19 @@ export function safeUrl(url) {
   } catch {
     return null;
   }
+}
+
+/**
+ * Lets a link lead to an address, if it is one that may be followed.
+ * @param {HTMLAnchorElement} link
+ * @param {string} url
+ * @param {string|null} [file]  the name under which it is saved, where it is a file of the hub's
+ * @returns {boolean} whether it leads there
+ */
+export function point(link, url, file = null) {
+  const href = safeUrl(url);
+  set(link, 'href', href);
+  set(link, 'download', href && file && new URL(href).origin === location.origin ? file : null);
+  set(link, 'rel', file ? 'noopener noreferrer' : null);
+  return href !== null;
 }

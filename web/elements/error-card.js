@@ -10,7 +10,7 @@ const failedAttempt = (job) => (job.status === 'queued' ? job.attempt - 1 : job.
 
 export class ErrorCard {
   #of = '';
-  #what = h('p', { class: 'what' });
+  #what = h('bdi');
   #trace = h('pre', { hidden: true, tabindex: 0 });
   #button = h(
     'button',
@@ -21,7 +21,7 @@ export class ErrorCard {
     'section',
     { class: 'card', 'aria-label': 'Error', hidden: true },
     h('header', {}, h('h2', {}, 'Error')),
-    h('div', { class: 'pad' }, this.#what, this.#trace, this.#button),
+    h('div', { class: 'pad' }, h('p', { class: 'what' }, this.#what), this.#trace, this.#button),
   );
 
   /** @param {import('../app.js').App} app */

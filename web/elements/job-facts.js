@@ -95,8 +95,8 @@ function artifactLink({ name, url, bytes }) {
   const href = safeUrl(url);
   const own = href !== null && new URL(href).origin === location.origin;
   const text = href
-    ? h('a', { href, download: own ? name : null, rel: 'noopener noreferrer' }, name)
-    : h('span', {}, name);
+    ? h('a', { href, download: own ? name : null, rel: 'noopener noreferrer' }, h('bdi', {}, name))
+    : h('bdi', {}, name);
   return h('li', {}, icon(own ? 'file' : 'link'), text, bytes === null ? null : h('small', {}, size(bytes)));
 }
 
@@ -122,8 +122,8 @@ export class FactCard {
         'dl',
         { class: 'facts' },
         ...facts.flatMap(([name, value]) => [
-          h('dt', {}, name),
-          h('dd', { class: isCode(value) ? 'mono' : null }, value),
+          h('dt', {}, h('bdi', {}, name)),
+          h('dd', { class: isCode(value) ? 'mono' : null }, h('bdi', {}, value)),
         ]),
       );
     this.#put(JSON.stringify(facts), facts.length > 0, list);

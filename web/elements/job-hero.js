@@ -92,10 +92,10 @@ export class JobHero extends HTMLElement {
   #main = h('strong');
   #sub = h('span');
   #since = h('p', { class: 'since' });
-  #head = h('b');
+  #head = h('bdi');
   #step = h('span', { class: 'step' });
-  #message = h('span', { class: 'msg' });
-  #now = h('p', { class: 'now' }, this.#head, this.#step, this.#message);
+  #message = h('bdi', { class: 'msg' });
+  #now = h('p', { class: 'now' }, h('b', {}, this.#head), this.#step, this.#message);
   #bar = new JobBar();
   #segments = h('ol', { class: 'segs', 'aria-hidden': 'true' });
   #under = h('p', { class: 'num' });
@@ -206,10 +206,10 @@ export class JobHero extends HTMLElement {
     each(
       this.#segments,
       segmentLabels(job),
-      () => h('li'),
+      () => h('li', {}, h('bdi')),
       (item, { text, size: share, current, place }) => {
         measure(item, '--w', share * 100);
-        write(item, text);
+        write(item.firstChild, text);
         set(item, 'title', text);
         set(item, 'data-label', place);
         set(item, 'aria-current', current ? 'step' : null);
@@ -225,9 +225,9 @@ export class JobHero extends HTMLElement {
     each(
       this.#tiles,
       shown,
-      () => h('div', {}, h('dt'), h('dd', {}, h('span'), h('small'))),
+      () => h('div', {}, h('dt', {}, h('bdi')), h('dd', {}, h('span'), h('small'))),
       (box, tile) => {
-        write(box.children[0], tile.name);
+        write(box.children[0].firstChild, tile.name);
         write(box.children[1].children[0], tile.value);
         write(box.children[1].children[1], tile.note);
         set(box.children[1], 'class', tile.tone || null);

@@ -1,7 +1,8 @@
 /** `<job-log>`: a job's events, oldest first, following the newest while scrolled to the end. */
 import { lines, mayHaveEarlier, outputOf, withoutOutput } from '../log.js';
+import { told } from '../telling.js';
 import { clock, clockSeconds, moment, number } from '../words.js';
-import { h, show, write } from './dom.js';
+import { h, set, show, write } from './dom.js';
 import { icon } from './icon.js';
 
 const ROWS_KEPT = 500;
@@ -76,6 +77,7 @@ export class JobLog extends HTMLElement {
   /** @type {import('../app.js').App} */
   app = /** @type {any} */ (null);
   #job = '';
+  #most = 1;
   #kept = ROWS_KEPT;
   /** @type {import('../log.js').Story|null} */
   #painted = null;
@@ -108,9 +110,15 @@ export class JobLog extends HTMLElement {
     );
   }
 
-  /** @param {string} job  its id @param {import('../log.js').Story|undefined} story */
-  paint(job, story) {
-    this.#job = job;
+  /** @param {import('../wire.js').Job} job @param {import('../log.js').Story|undefined} story */
+  paint({ id, max_attempts }, story) {
+    this.#job = id;
+    this.#most = max_attempts;
+    this.#tell(story);
+  }
+
+  /** @param {import('../log.js').Story|undefined} story */
+  #tell(story) {
     if (!story || story === this.#painted) return;
     const following = this.#painted === null || this.#atEnd();
     this.#unread += following
@@ -151,19 +159,18 @@ export class JobLog extends HTMLElement {
     if ('note' in line) return h('li', { class: 'gap', 'data-key': key }, noteText(line.note, this.app.store.now()));
     const { entry } = line;
     const source = outputOf(entry);
-    const name = source ? h('small', {}, `${source} `) : null;
+    const entries = this.#painted?.entries ?? [];
+    const { text, note } = told(entry, { before: entries.slice(0, entries.indexOf(entry)), most: this.#most });
     const time = h('time', { datetime: new Date(entry.at).toISOString() }, clockSeconds(entry.at));
-    return h(
-      'li',
-      {
-        class: [toneOf(entry), source === null ? '' : 'out'].filter(Boolean).join(' ') || null,
-        'data-key': key,
-        'data-event': entry.event,
-      },
-      time,
-      icon(iconOf(entry)),
-      h('span', {}, name, entry.text),
+    const words = h(
+      'span',
+      {},
+      source ? h('small', {}, h('bdi', {}, source), ' ') : null,
+      h('bdi', {}, text),
+      note ? h('small', {}, ' ', h('bdi', {}, note)) : null,
     );
+    const look = [toneOf(entry), source === null ? '' : 'out'].filter(Boolean).join(' ');
+    return h('li', { class: look || null, 'data-key': key, 'data-event': entry.event }, time, icon(iconOf(entry)), words);
   }
 
   #atEnd() {
@@ -177,8 +184,10 @@ export class JobLog extends HTMLElement {
 
   /** @returns {void} */
   #paintFollow() {
-    show(this.#follow, !this.#atEnd());
-    write(this.#follow, this.#unread ? `Jump to newest (${this.#unread})` : 'Jump to newest');
+    const following = this.#atEnd();
+    const unread = this.#unread ? ` (${number(this.#unread)})` : '';
+    set(this.#follow, 'aria-pressed', String(following));
+    write(this.#follow, following ? 'Follow newest' : `Jump to newest${unread}`);
   }
 
   #jump() {
@@ -206,7 +215,7 @@ export class JobLog extends HTMLElement {
     this.#earlier.disabled = false;
     this.app.store.take({ type: 'earlier', job: this.#job, entries: answer.entries });
     this.#painted = story.entries.length ? { ...story } : null;
-    this.paint(this.#job, this.app.store.state.stories.get(this.#job));
+    this.#tell(this.app.store.state.stories.get(this.#job));
     if (answer.entries.length === 0) show(this.#before, false);
     this.#rows.scrollTop += this.#rows.scrollHeight - height;
   }

@@ -1,4 +1,5 @@
 /** `<job-page>`: everything about one job. */
+import { answering } from '../keys.js';
 import { ended, STATE_NAMES, stateOf } from '../states.js';
 import { tell } from '../story.js';
 import { childrenText, familyOf } from '../tree.js';
@@ -33,7 +34,8 @@ export class JobPage extends HTMLElement {
   /** @type {SeenJob|null} */
   #job = null;
   #crumb = new BreadCrumb();
-  #title = h('h1', { tabindex: -1 });
+  #name = h('bdi');
+  #title = h('h1', { tabindex: -1 }, this.#name);
   #tagIcon = icon('queued');
   #tagText = h('span');
   #tag = h('span', { class: 'tag' }, this.#tagIcon, this.#tagText);
@@ -145,7 +147,7 @@ export class JobPage extends HTMLElement {
   #paintHead(job) {
     const state = stateOf(job);
     this.#crumb.paint(job, this.app);
-    write(this.#title, job.title);
+    write(this.#name, job.title);
     redraw(this.#tagIcon, state, null);
     write(this.#tagText, STATE_NAMES[state]);
     set(this.#tag, 'class', `tag ${TONES[state] ?? ''}`.trim());
@@ -197,7 +199,7 @@ export class JobPage extends HTMLElement {
     this.#files.paintFiles(job.artifacts);
     this.#paintJobs(job);
     this.#timeline.paint(job, this.app.setting(job.kind));
-    this.#log.paint(job.id, this.app.store.state.stories.get(job.id));
+    this.#log.paint(job, this.app.store.state.stories.get(job.id));
     this.#past.paint(job, this.#history, now);
     this.#facts.paint(jobFacts(job, now));
     this.#params.paint(known && Object.keys(job.params ?? {}).length ? factsOf(job.params) : []);
@@ -211,6 +213,11 @@ export class JobPage extends HTMLElement {
     this.#asked = occasion;
     this.#history = await this.app.api.history(job.kind).catch(() => this.#history);
     this.app.refresh();
+  }
+
+  /** A key asks for what one of its buttons does. @param {'cancel'|'again'} meant */
+  press(meant) {
+    answering(meant, [this.#button, this.#second])?.click();
   }
 
   /** @param {HTMLButtonElement} button */

@@ -1,11 +1,12 @@
 /** `<job-row>`: one job in a list. Built once; afterwards only what changed is written. */
 import { hold } from '../eta.js';
+import { answering } from '../keys.js';
 import { STATE_NAMES, stateOf } from '../states.js';
 import { meta, spokenProgress, tell } from '../story.js';
 import { childrenText } from '../tree.js';
 import { percent } from '../words.js';
 import { bar } from '../bar.js';
-import { h, measure, safeUrl, set, show, spans, write } from './dom.js';
+import { h, measure, point, set, show, spans, write } from './dom.js';
 import { icon, redraw } from './icon.js';
 import { JobBar } from './job-bar.js';
 
@@ -26,8 +27,10 @@ export class JobRow extends HTMLElement {
   #held = null;
   #onScreen = true;
   #painted_at = -Infinity;
+  #stamp = -1;
   #icon = icon('queued', 'Queued');
-  #title = h('a', { class: 'title' });
+  #name = h('bdi');
+  #title = h('a', { class: 'title' }, this.#name);
   #named = h('span', { class: 'named' });
   #eyes = h('span');
   #eye = h('span', { class: 'eye' }, icon('eye'), this.#eyes, h('span', { class: 'vh' }, ' people watching'));
@@ -40,9 +43,9 @@ export class JobRow extends HTMLElement {
   );
   /** @type {boolean|null} */
   #open = null;
-  #head = h('b');
+  #head = h('bdi');
   #step = h('span', { class: 'step' });
-  #message = h('span', { class: 'msg' });
+  #message = h('bdi', { class: 'msg' });
   #percent = h('span', { class: 'pct' });
   #bar = new JobBar();
   #under = h('p', { class: 'num' });
@@ -76,7 +79,7 @@ export class JobRow extends HTMLElement {
       h(
         'div',
         { class: 'work' },
-        h('p', { class: 'now' }, this.#head, this.#step, this.#message, this.#percent),
+        h('p', { class: 'now' }, h('b', {}, this.#head), this.#step, this.#message, this.#percent),
         this.#bar,
         this.#under,
       ),
@@ -196,11 +199,10 @@ export class JobRow extends HTMLElement {
   /** @param {SeenJob} job */
   #paintResult(job) {
     const file = job.artifacts[0];
-    const url = file && safeUrl(file.url);
-    set(this.#result, 'href', url ?? `/jobs/${encodeURIComponent(job.id)}`);
-    set(this.#result, 'download', url && new URL(url).origin === location.origin ? file.name : null);
-    set(this.#result, 'rel', url ? 'noopener noreferrer' : null);
-    set(this.#result, 'title', url ? file.name : null);
+    const page = `/jobs/${encodeURIComponent(job.id)}`;
+    const leads = file !== undefined && point(this.#result, file.url, file.name);
+    if (!leads) point(this.#result, page);
+    set(this.#result, 'title', leads ? file.name : null);
     set(this.#result, 'aria-label', `Result of ${job.title}`);
   }
 
@@ -212,6 +214,11 @@ export class JobRow extends HTMLElement {
     set(this.#second, 'title', text);
     set(this.#second, 'data-verb', verb);
     this.#second.disabled = this.app.actions.isPending(job.id);
+  }
+
+  /** A key asks for what one of its buttons does. @param {'cancel'|'again'} meant */
+  press(meant) {
+    answering(meant, [this.#button, this.#second])?.click();
   }
 
   /** The keys of a tree. @param {KeyboardEvent} event */

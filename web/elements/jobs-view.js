@@ -43,10 +43,15 @@ export class JobsView extends HTMLElement {
     type: 'search',
     placeholder: 'Title, kind or tag',
     'aria-label': 'Search jobs',
+    'aria-keyshortcuts': '/',
     autocomplete: 'off',
     input: () => this.#typed(),
   });
-  #start = h('button', { type: 'button', class: 'btn primary', click: () => this.app.openStart() }, 'Start job');
+  #start = h(
+    'button',
+    { type: 'button', class: 'btn primary', 'aria-keyshortcuts': 'n', click: () => this.app.openStart() },
+    'Start job',
+  );
   #news = h('button', { type: 'button', class: 'btn sm news', hidden: true, click: () => this.#letIn() });
   #activeHead = h('h2', { class: 'group' }, 'Active');
   #active = new JobList();
@@ -69,7 +74,8 @@ export class JobsView extends HTMLElement {
     if (this.firstChild) return;
     for (const { count, link } of this.#tabs) link.append(' ', count);
     const tabs = h('nav', { class: 'tabs', 'aria-label': 'Filter jobs' }, ...this.#tabs.map(({ link }) => link));
-    const search = h('div', { class: 'search' }, icon('search'), this.#search);
+    const key = h('kbd', { 'aria-hidden': 'true' }, '/');
+    const search = h('div', { class: 'search' }, icon('search'), this.#search, key);
     this.append(
       h('h1', { class: 'vh' }, 'Jobs'),
       this.#summary,
@@ -100,6 +106,11 @@ export class JobsView extends HTMLElement {
     const row = this.#active.row(id) ?? this.#ended.row(id);
     row?.focusTitle();
     return row !== undefined;
+  }
+
+  focusSearch() {
+    this.#search.select();
+    this.#search.focus();
   }
 
   paint() {
@@ -154,7 +165,7 @@ export class JobsView extends HTMLElement {
       set(link, 'href', addressOf({ tab, status: '', q: this.#wish.q }));
       set(link, 'aria-current', tab === this.#wish.tab ? 'page' : null);
     }
-    show(this.#start, this.app.may('control') && this.app.kinds.size > 0);
+    show(this.#start, this.app.canStart);
   }
 
   /** @param {SeenJob[]} found @param {Tree} tree @param {number} now @returns {number} how many are shown */

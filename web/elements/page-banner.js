@@ -18,7 +18,6 @@ export class PageBanner extends HTMLElement {
     if (this.firstChild) return;
     this.className = 'banner';
     this.hidden = true;
-    this.setAttribute('role', 'status');
     this.append(h('div', { class: 'wrap' }, icon('plug', null, 'c-warn'), h('p', {}, this.#head, ' ', this.#text)));
   }
 

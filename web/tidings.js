@@ -1,0 +1,70 @@
+/** Tells people what became of their own jobs: spoken, as a toast, and by the system where nobody looks. */
+import { backToast, endNotice, endToast, justEnded, news } from './announce.js';
+
+/**
+ * @typedef {import('./state.js').SeenJob} SeenJob
+ * @typedef {object} Reader  what is known of whoever reads the page
+ * @property {(id: string) => boolean} isOpen  the job's page is
+ * @property {() => boolean} isHidden  the tab is
+ * @property {() => boolean} isLive  what is shown is what there is
+ */
+
+export class Tidings {
+  /** @type {Map<string, SeenJob>} ends that nobody saw */
+  #missed = new Map();
+  #wasAway = false;
+
+  /**
+   * @param {object} given
+   * @param {import('./own.js').OwnJobs} given.own
+   * @param {Pick<import('./announce.js').Announcer, 'say'>} given.announcer
+   * @param {Pick<import('./elements/toast-stack.js').ToastStack, 'add'>} given.toasts
+   * @param {Pick<import('./notices.js').Notices, 'tell'>} given.notices
+   * @param {(job: SeenJob) => (() => void)|null} given.retry  how it is tried again, where it can be
+   * @param {Reader} given.reader
+   */
+  constructor({ own, announcer, toasts, notices, retry, reader }) {
+    this.own = own;
+    this.announcer = announcer;
+    this.toasts = toasts;
+    this.notices = notices;
+    this.retry = retry;
+    this.reader = reader;
+  }
+
+  /** @param {Map<string, SeenJob>} before @param {Map<string, SeenJob>} jobs */
+  hear(before, jobs) {
+    for (const job of this.own.ids.flatMap((id) => jobs.get(id) ?? [])) {
+      const known = before.get(job.id);
+      if (known === job) continue;
+      this.announcer.say(news(known, job, this.reader.isOpen(job.id)));
+      if (justEnded(known, job)) this.#end(job);
+    }
+  }
+
+  /** @param {SeenJob} job */
+  #end(job) {
+    if (this.reader.isHidden()) this.notices.tell(endNotice(job));
+    if (this.reader.isOpen(job.id)) return;
+    if (this.reader.isHidden() || !this.reader.isLive()) {
+      this.#wasAway ||= !this.reader.isLive();
+      this.#missed.set(job.id, job);
+    } else this.#toast(job);
+  }
+
+  /** @param {SeenJob} job */
+  #toast(job) {
+    const toast = endToast(job, this.retry(job));
+    if (toast) this.toasts.add(toast);
+  }
+
+  /** Somebody looks, or may: after an absence there is one toast instead of many. */
+  look() {
+    if (!this.#missed.size || this.reader.isHidden() || !this.reader.isLive()) return;
+    const [first, ...more] = [...this.#missed.values()].filter((job) => !this.reader.isOpen(job.id));
+    if (more.length) this.toasts.add(backToast(more.length + 1, this.#wasAway));
+    else if (first) this.#toast(first);
+    this.#missed.clear();
+    this.#wasAway = false;
+  }
+}
