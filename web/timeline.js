@@ -204,7 +204,7 @@ function progressChart(axis, job, points, ahead, { width_px, eta }, now) {
 }
 
 /** @param {SeenJob} job @param {Point[]} points @param {Span} axis @param {Setting} setting @returns {RateChart|null} */
-function rateChart(job, points, axis, { now }) {
+function rateChart(job, points, axis, { now, lost_at }) {
   const seen = pace(job, points);
   if (!seen || seen.peak <= 0) return null;
   const spots = seen.lines.map((line) =>
@@ -213,7 +213,7 @@ function rateChart(job, points, axis, { now }) {
   const told = stateOf(job) === 'running' && secondsBetween(seen.from_at, now) >= RATE_AFTER_S;
   const [text, more] = paceTexts(seen, told ? job.rate : null, job.unit);
   const mean = `${rate(seen.average, job.unit)} on average, ${rate(seen.peak, job.unit)} at most.`;
-  const spoken = `Rate over time: ${told && job.rate !== null ? `${text} now, ` : ''}${mean}`;
+  const spoken = `Rate over time: ${told && job.rate !== null && lost_at === null ? `${text} now, ` : ''}${mean}`;
   return { line: paths(spots), area: spots.map(area).join(''), text, more, spoken };
 }
 

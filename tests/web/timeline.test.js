@@ -242,6 +242,12 @@ test('all is a guess as long as no history is known', () => {
   );
 });
 
+test('what was before the first point is a guess, if that came late', () => {
+  const { guess } = drawn({}, steady.slice(20)).progress;
+  assert.deepEqual(lines(guess)[0][0], [0, 100]);
+  assert.equal(drawn({}, steady).progress.guess, '');
+});
+
 test('a point that was heard late does not make the line fall', () => {
   const late = [...steady.slice(0, 20), sample(102, 0.01), ...steady.slice(20)];
   const { line, resets } = drawn({}, late).progress;
@@ -348,6 +354,11 @@ test('a phase with another unit begins the rate anew, one with the same goes on'
   assert.equal(spots(drawn({ ...phased, ...writing, unit: 'rows' }, both).rate.line)[0][0], first[0]);
 });
 
+test('the rates of an earlier attempt are not this one’s', () => {
+  const [first] = spots(drawn({ ...again, fraction: 0.595 }).rate.line);
+  assert.equal(Math.round(first[0]), Math.round((160 / 472) * 100));
+});
+
 test('a rate that is not known is a gap', () => {
   const kept = steady.map((point, index) => (index > 10 && index < 20 ? { ...point, rate: null } : point));
   assert.equal(lines(drawn({}, kept).rate.line).length, 2);
@@ -356,6 +367,12 @@ test('a rate that is not known is a gap', () => {
 test('work that does not go on has no rate of this moment', () => {
   const { text, more } = drawn({ status: 'failed', finished_at: NOW, rate: null }).rate;
   assert.deepEqual([plain(text), plain(more)], ['average 100 rows/s', 'peak 100']);
+});
+
+test('of a job that is not heard the rate is kept, and not called that of now', () => {
+  const { text, spoken } = drawn({}, steady, { lost_at: NOW }).rate;
+  assert.equal(plain(text), '186 rows/s');
+  assert.equal(plain(spoken), 'Rate over time: 102 rows/s on average, 186 rows/s at most.');
 });
 
 test('fewer than three rates say nothing', () => assert.equal(drawn({}, steady.slice(0, 1)).rate, null));
