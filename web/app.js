@@ -126,7 +126,13 @@ export class App {
 
   /** @param {string} kind @returns {import('./story.js').Setting} what a job of this kind is told with */
   setting(kind) {
-    return { now: this.now, clock: this.#clock, lost_at: this.lost_at, kind: this.kinds.get(kind), control: this.may('control') };
+    return {
+      now: this.now,
+      clock: this.#clock,
+      lost_at: this.lost_at,
+      kind: this.kinds.get(kind),
+      control: this.may('control'),
+    };
   }
 
   #clock = () => this.now;

@@ -41,7 +41,6 @@ const goesBack = (job) => ['lost', 'waiting', 'failed'].includes(stateOf(job));
 /** @param {Job} job @returns {number} where the solid part ends, 0 to 1 */
 function solidEnd(job) {
   const fraction = job.fraction ?? 0;
-  if (stateOf(job) === 'done') return 1;
   return goesBack(job) ? Math.min(fraction, job.checkpoint?.fraction ?? 0) : fraction;
 }
 
@@ -82,8 +81,16 @@ function lookOf(job) {
   return unknown ? 'any' : (LOOKS[state] ?? '');
 }
 
-/** @param {Job} job @returns {Bar} */
-export function bar(job) {
+/** @param {Job} job @returns {number|null} */
+const reachedBy = (job) => (stateOf(job) === 'done' ? 1 : job.fraction);
+
+/**
+ * @param {Job} given
+ * @param {number|null} [fraction]  what is shown at this moment, where that moves by itself
+ * @returns {Bar}
+ */
+export function bar(given, fraction = reachedBy(given)) {
+  const job = { ...given, fraction };
   const look = lookOf(job);
   const sizes = look === 'none' ? [1] : weights(job);
   const segments = sizes.map((size, index) => {
@@ -91,6 +98,6 @@ export function bar(job) {
     return fillEnded(job, segment(job, index, start, size), index);
   });
   const tick = goesBack(job) && job.checkpoint?.fraction ? job.checkpoint.fraction * 100 : null;
-  const percent = job.fraction === null || look === 'none' ? null : percentOf(job.fraction, look === 'ok');
+  const percent = fraction === null || look === 'none' ? null : percentOf(fraction, look === 'ok' && fraction >= 1);
   return { look, segments, lostWork: stateOf(job) === 'failed', tick, percent };
 }

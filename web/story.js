@@ -37,6 +37,7 @@ const EYES_FROM = 2;
  * @typedef {Words & import('./offers.js').Offers} Story
  * @typedef {object} Setting  what else the words depend on
  * @property {number} now  milliseconds, the hub's clock
+ * @property {() => number} clock  the same, later
  * @property {number|null} lost_at  since when the hub cannot be heard
  * @property {import('./wire.js').Kind|undefined} kind
  * @property {boolean} control  whether this viewer may act

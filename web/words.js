@@ -98,7 +98,7 @@ export function size(bytes) {
 /** @param {number} done @param {number} total  bytes, both in the unit of the total */
 function byteCounts(done, total) {
   const step = byteStep(total);
-  const invisible = done > 0 && step > 0 && done / 1000 ** step < 0.05;
+  const invisible = step > 0 && done / 1000 ** step < 0.05;
   return `${invisible ? size(done) : byteFigure(done, step)} / ${size(total)}`;
 }
 
@@ -154,6 +154,10 @@ export function duration(seconds) {
   if (s < 86_400) return `${part(Math.floor(s / 3600), 'h')} ${twoDigits(Math.floor((s % 3600) / 60), 'min')}`;
   return `${part(Math.floor(s / 86_400), 'd')} ${part(Math.floor((s % 86_400) / 3600), 'h')}`;
 }
+
+/** The same without seconds that tick: `45 s`, `19 min`, `3 h 05 min`. @param {number} seconds */
+export const roughly = (seconds) =>
+  seconds >= 60 && seconds < 3600 ? part(Math.floor(seconds / 60), 'min') : duration(seconds);
 
 /** A short wait with tenths below ten seconds: `0.4 s`. @param {number} seconds */
 export const brief = (seconds) =>

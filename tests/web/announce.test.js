@@ -36,14 +36,26 @@ test('one whole run is told in about eight announcements, none of them a tick', 
   const phases = ['Download', 'Parse', 'Validate', 'Write'].map((name) => ({ name }));
   let seen = job({ phases, phase: 0, fraction: 0 });
   for (let tick = 1; tick <= 600; tick += 1) {
-    const next = job({ phases, phase: Math.floor(tick / 151), fraction: tick / 600, eta_s: 300 - tick / 2, rate: tick });
+    const next = job({
+      phases,
+      phase: Math.floor(tick / 151),
+      fraction: tick / 600,
+      eta_s: 300 - tick / 2,
+      rate: tick,
+    });
     announcer.say(news(seen, next, true));
     clock.advance(500);
     seen = next;
   }
   announcer.say(news(seen, job({ phases, phase: 3, status: 'succeeded' }), true));
   assert.deepEqual(said, [
-    '25 percent', 'Phase Parse', '50 percent', 'Phase Validate', '75 percent', 'Phase Write', 'Import: done',
+    '25 percent',
+    'Phase Parse',
+    '50 percent',
+    'Phase Validate',
+    '75 percent',
+    'Phase Write',
+    'Import: done',
   ]);
 });
 

@@ -1,5 +1,7 @@
 /** `<job-bar>`: how far a job is. A progressbar without text inside, named by its job's title. */
 import { bar } from '../bar.js';
+import { frameOf, hear, moves, shownAt } from '../glide.js';
+import { motion } from '../motion.js';
 import { each, h, measure, set } from './dom.js';
 
 const SPEAK_MS = 5_000;
@@ -15,10 +17,29 @@ function stretch(parent, tag, span) {
   measure(piece, '--to', span.to);
 }
 
+/** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Setting} Setting */
+
+const CALM = matchMedia('(prefers-reduced-motion: reduce)');
+const UNSEEN_MS = 1_500; // what was not painted for so long stands where it is by now
+const FINEST = 1_000; // steps of the whole bar: no finer than what can be seen
+
 export class JobBar extends HTMLElement {
   #spoken_ms = -Infinity;
   #parts = h('span', { class: 'parts' });
   #tick = h('b', { hidden: true });
+  /** @type {SeenJob|null} */
+  #job = null;
+  /** @type {import('../glide.js').Glide|null} */
+  #glide = null;
+  #painted_ms = -Infinity;
+  /** @type {number|null} of the whole, as shown */
+  #shown = null;
+  #now = () => 0;
+  /** Nobody sees it move: its row is scrolled away. */
+  unseen = false;
+
+  /** Told whenever another whole percent is shown. @type {() => void} */
+  onpercent = () => {};
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -27,20 +48,52 @@ export class JobBar extends HTMLElement {
     this.append(this.#parts, this.#tick);
   }
 
+  /** @returns {number|null} the fraction that is shown: what stands in figures beside it is the same */
+  get shown() {
+    return this.#shown;
+  }
+
   /**
-   * @param {import('../state.js').SeenJob} job
+   * @param {SeenJob} job
    * @param {() => string} spoken  the value in words, asked for only when it is due
-   * @param {number} now  milliseconds
+   * @param {Setting} setting
    */
-  paint(job, spoken, now) {
+  paint(job, spoken, { now, clock, lost_at }) {
+    this.#job = job;
+    this.#now = clock;
+    const frame = frameOf(job, lost_at === null);
+    const late = CALM.matches || now - this.#painted_ms > UNSEEN_MS;
+    this.#glide = frame && hear(late ? null : this.#glide, frame, now);
+    this.#painted_ms = now;
+    this.#show(now);
     const shape = bar(job);
-    set(this, 'data-b', shape.look || null);
     set(this, 'data-lost', shape.lostWork);
-    this.#paintParts(shape);
     this.#tick.hidden = shape.tick === null;
     measure(this.#tick, '--at', shape.tick ?? 0);
-    set(this, 'aria-valuenow', shape.percent);
     this.#speak(shape, spoken, now);
+    if (this.#glide && moves(this.#glide, now)) motion.add(this);
+  }
+
+  /** The next picture of the animation. @returns {boolean} it goes on */
+  step() {
+    if (!this.#glide || !this.isConnected || this.unseen) return false;
+    const now = this.#now();
+    this.#painted_ms = now;
+    this.#show(now);
+    return moves(this.#glide, now);
+  }
+
+  /** @param {number} now */
+  #show(now) {
+    const job = /** @type {SeenJob} */ (this.#job);
+    const shown = this.#glide && Math.floor(shownAt(this.#glide, now) * FINEST + 1e-6) / FINEST;
+    this.#shown = shown;
+    const shape = bar(job, shown);
+    set(this, 'data-b', shape.look || null);
+    this.#paintParts(shape);
+    const before = this.getAttribute('aria-valuenow');
+    set(this, 'aria-valuenow', shape.percent);
+    if (this.getAttribute('aria-valuenow') !== before) this.onpercent();
   }
 
   /** @param {Bar} shape */

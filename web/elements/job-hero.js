@@ -9,6 +9,7 @@ import { each, h, measure, set, show, spans, write } from './dom.js';
 import { JobBar } from './job-bar.js';
 
 const TILES = 5;
+const FINE_FROM_S = 7_200;
 /** Of these a row says when they go on or end. */
 const ESTIMATED = ['running', 'queued', 'paused', 'stalled', 'lost', 'waiting'];
 
@@ -86,6 +87,8 @@ export class JobHero extends HTMLElement {
   /** @type {import('../eta.js').Held|null} */
   #held = null;
   #all = false;
+  /** @type {SeenJob|null} */
+  #job = null;
   #percent = h('span');
   #sign = h('small', {}, '%');
   #big = h('p', { class: 'pct' }, this.#percent, this.#sign);
@@ -105,6 +108,7 @@ export class JobHero extends HTMLElement {
 
   connectedCallback() {
     if (this.firstChild) return;
+    this.#bar.onpercent = () => this.#paintBig();
     const big = h('div', { class: 'big' }, this.#big, h('p', { class: 'eta' }, this.#main, this.#sub), this.#since);
     this.append(
       h(
@@ -120,23 +124,25 @@ export class JobHero extends HTMLElement {
   /** @param {SeenJob} job @param {Setting} setting */
   paint(job, setting) {
     const story = tell(job, setting);
-    this.#paintBig(job);
+    this.#job = job;
     this.#paintWhen(job, story, setting);
     this.#paintNow(job, story);
     this.#paintBar(job, story, setting);
+    this.#paintBig();
     this.#paintTiles(tiles(job, this.#all), tiles(job, true).length);
     this.repaint = () => this.paint(job, setting);
   }
 
   repaint = () => {};
 
-  /** @param {SeenJob} job */
-  #paintBig(job) {
-    const done = job.status === 'succeeded';
-    const fraction = done ? 1 : job.fraction;
-    show(this.#big, fraction !== null && stateOf(job) !== 'queued');
-    if (fraction === null) return;
-    const [, figure = '', rest = ''] = /^(\D*\d+)(.*)$/s.exec(percent(fraction, done)) ?? [];
+  /** The same as the bar shows; to a tenth where a whole percent takes minutes. */
+  #paintBig() {
+    const job = this.#job;
+    const shown = this.#bar.shown;
+    show(this.#big, shown !== null && job !== null && stateOf(job) !== 'queued');
+    if (shown === null || !job) return;
+    const digits = (job.typical?.p50_s ?? 0) > FINE_FROM_S ? 1 : 0;
+    const [, figure = '', rest = ''] = /^(\D*[\d.,]+)(.*)$/s.exec(percent(shown, shown >= 1, digits)) ?? [];
     write(this.#percent, figure);
     write(this.#sign, rest);
   }
@@ -189,11 +195,9 @@ export class JobHero extends HTMLElement {
 
   /** @param {SeenJob} job @param {Story} story @param {Setting} setting */
   #paintBar(job, story, setting) {
-    const settled = job.status === 'succeeded' || job.status === 'cancelled';
     show(this.#bar, job.status !== 'succeeded');
     set(this.#bar, 'aria-label', job.title);
-    if (!settled || job.status === 'cancelled')
-      this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting.now);
+    this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting);
     const phases = job.phases.length > 1 && job.status !== 'succeeded';
     show(this.#segments, phases);
     if (phases) this.#paintSegments(job);

@@ -5,6 +5,7 @@ import { arrange, h, measure, set, show, write } from './dom.js';
 import { JobRow } from './job-row.js';
 
 const QUEUED_SHOWN = 3;
+const ARRIVING_MS = 5_000;
 const CAN_POINT = matchMedia('(hover: hover)'); // a finger leaves no pointer behind
 
 /**
@@ -17,6 +18,8 @@ const CAN_POINT = matchMedia('(hover: hover)'); // a finger leaves no pointer be
 export class JobList extends HTMLElement {
   /** @type {import('../app.js').App} */
   app = /** @type {any} */ (null);
+  /** Jobs come here when they have ended. */
+  settled = false;
   /** @type {Map<string, JobRow>} */
   #rows = new Map();
   /** @type {Map<string, HTMLElement>} */
@@ -99,8 +102,9 @@ export class JobList extends HTMLElement {
   #paintRow({ job, depth, open }, family, fresh) {
     const row = this.#rowOf(job);
     set(row, 'data-fresh', fresh.has(job.id));
+    set(row, 'data-arrived', this.settled && this.app.now - (job.finished_at ?? 0) < ARRIVING_MS);
     row.place(depth, open);
-    if (row.isDue(this.app.now)) row.paint(job, this.app.setting(job.kind));
+    if (row.isDue(job, this.app)) row.paint(job, this.app.setting(job.kind));
     if (open) this.#fill(job, family);
   }
 

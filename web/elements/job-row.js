@@ -73,6 +73,7 @@ export class JobRow extends HTMLElement {
     set(this.#under, 'id', `counts-${made}`);
     set(this.#whenMore, 'id', `when-${made}`);
     set(this.#bar, 'aria-labelledby', `title-${made}`);
+    this.#bar.onpercent = () => this.#paintPercent(false);
     this.append(
       this.#icon,
       h('div', { class: 'who' }, this.#title, h('p', { class: 'meta' }, this.#named, this.#eye), this.#opener),
@@ -88,9 +89,16 @@ export class JobRow extends HTMLElement {
     );
   }
 
-  /** What nobody sees is painted once a second. @param {number} now @returns {boolean} */
-  isDue(now) {
-    return this.#onScreen || now - this.#painted_at >= UNSEEN_MS || now < this.#painted_at;
+  /**
+   * What nobody sees, and what did not change, is painted once a second.
+   * @param {SeenJob} job
+   * @param {{now: number, stamp: number}} given  `stamp`: how often somebody did something here
+   * @returns {boolean}
+   */
+  isDue(job, { now, stamp }) {
+    const late = now - this.#painted_at >= UNSEEN_MS || now < this.#painted_at;
+    const news = job !== this.job || stamp !== this.#stamp;
+    return late || (news && this.#onScreen);
   }
 
   focusTitle() {
@@ -110,6 +118,7 @@ export class JobRow extends HTMLElement {
   paint(job, setting) {
     this.job = job;
     this.#painted_at = setting.now;
+    this.#stamp = this.app.stamp;
     const story = tell(job, setting);
     set(this, 'data-s', stateOf(job));
     set(this, 'data-job', job.id);
@@ -121,7 +130,8 @@ export class JobRow extends HTMLElement {
 
   /** @param {Event} event  of the browser's own */
   #scrolled(event) {
-    this.#onScreen = !(/** @type {ContentVisibilityAutoStateChangeEvent} */ (event).skipped);
+    this.#bar.unseen = /** @type {ContentVisibilityAutoStateChangeEvent} */ (event).skipped;
+    this.#onScreen = !this.#bar.unseen;
     if (this.#onScreen) this.app.refresh();
   }
 
@@ -129,7 +139,7 @@ export class JobRow extends HTMLElement {
   #paintWho(job) {
     const { texts, eyes } = meta(job);
     redraw(this.#icon, stateOf(job), STATE_NAMES[stateOf(job)]);
-    write(this.#title, job.title);
+    write(this.#name, job.title);
     set(this.#title, 'href', `/jobs/${encodeURIComponent(job.id)}`);
     set(this.#title, 'title', job.title);
     spans(this.#named, texts);
@@ -148,19 +158,22 @@ export class JobRow extends HTMLElement {
     show(this.#step, story.step !== '');
     write(this.#message, story.message);
     set(this.#message, 'title', story.message || null);
-    write(
-      this.#percent,
-      shape.percent === null || settled ? '' : percent(job.fraction ?? 0, job.status === 'succeeded'),
-    );
     show(this.#bar, !settled);
     set(
       this.#bar,
       'aria-describedby',
       shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null,
     );
-    if (!settled) this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting.now);
+    if (!settled) this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting);
+    this.#paintPercent(settled || shape.percent === null);
     show(this.#under, story.under.length > 0 && !settled);
     spans(this.#under, story.under);
+  }
+
+  /** The same as the bar shows. @param {boolean} none */
+  #paintPercent(none) {
+    const { shown } = this.#bar;
+    write(this.#percent, none || shown === null ? '' : percent(shown, shown >= 1));
   }
 
   /** Estimates change in steps. @param {Story} story @param {number} now */

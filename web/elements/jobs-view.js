@@ -68,6 +68,7 @@ export class JobsView extends HTMLElement {
     this.pages = new FinishedPages(app);
     this.#active.app = this.#ended.app = app;
     this.#active.label = 'Active jobs';
+    this.#ended.settled = true;
   }
 
   connectedCallback() {
