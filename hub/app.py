@@ -24,7 +24,7 @@ from hub.api import Api, Endpoint
 from hub.codec import SUBPROTOCOLS, Encoding
 from hub.describe import asyncapi, openapi
 from hub.errors import HubError, Invalid, NotFound, PeerError, Unavailable
-from hub.guard import SECURITY_HEADERS, Guard
+from hub.guard import Guard, add_headers, may_of
 from hub.launch import Connect, Exited, Launcher
 from hub.metrics import Metrics
 from hub.outlet import outlet_of
@@ -109,7 +109,14 @@ def application(service: Service, hosts: Sequence[str] = ()) -> Barcast:
 
     app = Barcast(
         routes=routes(service),
-        middleware=[Middleware(Guard, hosts=tuple(hosts))],
+        middleware=[
+            Middleware(
+                Guard,
+                hosts=tuple(hosts),
+                embeds=service.settings.embed_origins.split(),
+                frames=service.settings.frame_origins.split(),
+            )
+        ],
         exception_handlers={HTTPException: _http_problem, Exception: _internal},
         lifespan=lifespan,
     )
@@ -191,7 +198,7 @@ def _methods(request: Request) -> set[str]:
 
 async def _internal(request: Request, error: Exception) -> Response:
     response = problem(HubError("the hub failed at this; its log says more"))
-    response.headers.update(SECURITY_HEADERS)  # it passes outside of the guard
+    add_headers(response.headers, request.scope)  # it passes outside of the guard
     return response
 
 
@@ -224,7 +231,7 @@ async def viewer_socket(service: Service, scope: Scope, receive: Receive, send: 
     subprotocol, encoding = encoding_of(scope["subprotocols"])
     hub = service.hub
     _check_room(service, hub.viewers, service.settings.viewers)
-    viewer = Viewer(hub, service.runner, encoding, outlet_of(scope, send), send)
+    viewer = Viewer(hub, service.runner, encoding, outlet_of(scope, send), send, may=may_of(scope))
     await _accept(subprotocol, receive, send)
     hub.viewers.add(viewer)
     await viewer.run(receive)

@@ -1,7 +1,8 @@
 """Who may do what. Until tokens are issued: everybody on this machine everything, nobody else anything.
 
 Pages are told apart from programs by the Origin header, which a page cannot leave out or forge. The
-Host header is checked against rebinding: a foreign name that resolves to this machine.
+Host header is checked against rebinding: a foreign name that resolves to this machine. Pages that the
+operator named may watch, and do nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
@@ -17,6 +19,12 @@ from hub.protocol import May
 
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 EVERYTHING = May(view=True, control=True, report=True, tracebacks=True)
+WATCHING = May(view=True, control=False, report=False, tracebacks=False)
+READS = frozenset({"GET", "HEAD"})
+WATCHED = re.compile(
+    r"/api/(?:summary|stream|kinds|kinds/[^/]+/history|jobs|jobs/[^/]+(?:/(?:log|samples|stream))?)"
+    r"|/barcast\.js|/job-progress\.js"
+)
 
 
 def is_loopback(host: str) -> bool:
@@ -56,15 +64,34 @@ def check_origin(origin: str | None, host: str | None, scheme: str) -> None:
     Raises:
         Forbidden: another origin, or the opaque `null`.
     """
-    if origin is None:
-        return
+    if origin is not None and not is_own(origin, host, scheme):
+        raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin")
+
+
+def is_own(origin: str, host: str | None, scheme: str) -> bool:
+    """Whether an origin is that of the page which the hub serves under this Host."""
     try:
         parts = urlsplit(origin)
     except ValueError:  # brackets without an address, say
-        raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin") from None
+        return False
     web = {"http": "http", "https": "https", "ws": "http", "wss": "https"}[scheme]
-    if parts.scheme != web or parts.netloc.lower() != (host or "").lower():
-        raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin")
+    return parts.scheme == web and parts.netloc.lower() == (host or "").lower()
+
+
+def check_embedded(origin: str, method: str | None, path: str) -> None:
+    """Refuse what a page of another site, which may watch, has no business with.
+
+    Args:
+        origin: the page's.
+        method: of the request, or the one that a preflight asks for; None for a WebSocket.
+        path: inside of this application.
+
+    Raises:
+        Forbidden: it is more than watching.
+    """
+    reads = path == "/ws" if method is None else method in READS and WATCHED.fullmatch(path)
+    if not reads:
+        raise Forbidden(f"pages of {origin} may watch jobs and nothing else")
 
 
 def host_name(host: str) -> str:

@@ -15,6 +15,10 @@ KIB = 1024
 Seconds = Annotated[float, Meta(gt=0, le=366 * 86_400)]
 Count = Annotated[int, Meta(ge=1, le=10_000_000)]
 Bytes = Annotated[int, Meta(ge=KIB, le=1024 * KIB * KIB)]
+# As browsers write an origin: in lower case, and without the port that its scheme implies.
+ORIGIN = r"(?:http://(?!\S+:80(?: |\Z))|https://(?!\S+:443(?: |\Z)))(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
+Origins = Annotated[str, Meta(pattern=rf"\A(?:{ORIGIN}(?: +{ORIGIN})*)?\Z", max_length=8 * KIB)]
+ORIGINS_EXPECTED = "expected origins such as https://example.org:8000, separated by spaces"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -32,6 +36,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     topics_per_viewer: Count = 128  # a page of widgets, with room
     viewers: Count = 20_000  # about 25 kB each: half a gigabyte
     workers: Count = 5_000  # open worker sockets
+
+    # Whose pages, besides its own; other sites' pages are refused
+    embed_origins: Origins = ""  # these may watch all jobs, and do nothing else
+    frame_origins: Origins = ""  # these may show the hub's own page in a frame
 
     # What goes out
     update_interval_s: Seconds = 0.05  # 20 a second looks live; more only costs
@@ -92,4 +100,5 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
-        raise Invalid(reason, path.rstrip("`") or None) from None
+        field = path.rstrip("`") or None
+        raise Invalid(ORIGINS_EXPECTED if field in ("embed_origins", "frame_origins") else reason, field) from None

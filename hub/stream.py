@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.types import Message, Receive, Scope, Send
 
 from hub.answers import problem
+from hub.auth import WATCHING
 from hub.errors import BarcastError, Unavailable
 from hub.outlet import ABORT, PlainOutlet
 from hub.protocol import Since, Subscribe
@@ -136,7 +137,7 @@ class Stream:
         hub = self._service.hub
         source = EventSource(send, hub.epoch, since or Since(), numbered=job is not None)
         outlet = PlainOutlet(source.send, self._service.settings.write_buffer_bytes)
-        viewer = Viewer(hub, self._service.runner, "json", outlet, source.send)
+        viewer = Viewer(hub, self._service.runner, "json", outlet, source.send, may=WATCHING)
         hub.viewers.add(viewer)
         topic = f"job:{job}" if job else FEED
         await viewer.run(_Listening(receive, Subscribe(id=0, topic=topic, since=since)))

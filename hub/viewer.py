@@ -7,9 +7,8 @@ import logging
 from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any
 
-from hub.auth import EVERYTHING
 from hub.codec import Encoding, Frame, encode, viewer_codec
-from hub.errors import HubError, NotFound, TooMany
+from hub.errors import Forbidden, HubError, NotFound, TooMany
 from hub.held import Held
 from hub.hub import Hub
 from hub.outbox import Outbox
@@ -23,6 +22,7 @@ from hub.protocol import (
     Gone,
     Hello,
     Log,
+    May,
     Ok,
     PauseRequest,
     Ping,
@@ -56,11 +56,13 @@ class Viewer(Session[FromViewer]):
     Args:
         hub, encoding, outlet, send: as of :class:`Session`.
         runner: starts and retries jobs.
+        may: what this viewer may do.
     """
 
-    def __init__(self, hub: Hub, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any) -> None:
+    def __init__(self, hub: Hub, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any, *, may: May) -> None:
         super().__init__(hub, viewer_codec(encoding), encoding, outlet, send)
         self._runner = runner
+        self._may = may
         self._topics: set[str] = set()
         self._slow = False
         self._frames: list[Frame] = []
@@ -80,6 +82,8 @@ class Viewer(Session[FromViewer]):
         if not isinstance(message, UNCOUNTED) and not self._allowance.may(1, now):
             most, wait_s = self.hub.settings.requests_per_minute, self._allowance.wait_s(1)
             raise TooMany(f"expected at most {most} requests a minute; the next in {wait_s:.1f} s", wait_s)
+        if isinstance(message, Start | ControlMessage) and not self._may.control:
+            raise Forbidden("this viewer may watch, and change nothing")
         match message:
             case Hello():
                 self._show(message.visible)
@@ -101,9 +105,7 @@ class Viewer(Session[FromViewer]):
 
     def _welcome(self) -> Welcome:
         heartbeat = self.hub.settings.heartbeat_s
-        return Welcome(
-            epoch=self.hub.epoch, at=self.hub.clock(), version=VERSION, may=EVERYTHING, heartbeat_s=heartbeat
-        )
+        return Welcome(epoch=self.hub.epoch, at=self.hub.clock(), version=VERSION, may=self._may, heartbeat_s=heartbeat)
 
     async def _start(self, message: Start) -> None:
         order = StartOrder(

@@ -6,6 +6,7 @@ import pytest
 
 from hub.auth import (
     Foreign,
+    check_embedded,
     check_host,
     check_origin,
     check_token,
@@ -80,6 +81,43 @@ def test_another_origin_is_forbidden(origin: str) -> None:
 def test_an_origin_without_a_host_is_forbidden() -> None:
     with pytest.raises(Forbidden):
         check_origin("http://localhost", None, "http")
+
+
+WATCHED = (
+    "/api/summary", "/api/jobs", "/api/jobs/x", "/api/jobs/x/log", "/api/jobs/x/samples", "/api/jobs/x/stream",
+    "/api/stream", "/api/kinds", "/api/kinds/x/history", "/barcast.js", "/job-progress.js",
+)  # fmt: skip
+NOT_WATCHED = (
+    "/", "/ws", "/jobs/x", "/page.js", "/web/page.js", "/web/barcast.js", "/metrics", "/healthz", "/openapi.json",
+    "/api/jobs/x/traceback", "/api/jobs/x/stack", "/api/jobs/x/artifacts/log", "/api/jobs/x/artifacts/../log",
+    "/api/jobs/x/cancel", "/api/jobs/", "/api/jobs/x/log/", "/api/jobs/x/log\n", "/api/kinds/x", "/barcastxjs", "",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("path", WATCHED)
+def test_a_page_that_may_watch_reads_what_watching_takes(method: str, path: str) -> None:
+    check_embedded("https://shop.example", method, path)
+
+
+@pytest.mark.parametrize("path", NOT_WATCHED)
+def test_a_page_that_may_watch_reads_nothing_else(path: str) -> None:
+    with pytest.raises(Forbidden, match="may watch jobs and nothing else"):
+        check_embedded("https://shop.example", "GET", path)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "get", "CONNECT"])
+def test_a_page_that_may_watch_changes_nothing(method: str) -> None:
+    for path in (*WATCHED, *NOT_WATCHED):
+        with pytest.raises(Forbidden):
+            check_embedded("https://shop.example", method, path)
+
+
+def test_a_page_that_may_watch_opens_the_viewers_socket_alone() -> None:
+    check_embedded("https://shop.example", None, "/ws")
+    for path in ("/ws/worker", "/ws/", "/api/jobs"):
+        with pytest.raises(Forbidden):
+            check_embedded("https://shop.example", None, path)
 
 
 @pytest.mark.parametrize(

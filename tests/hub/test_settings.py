@@ -18,7 +18,11 @@ def test_given_values_win_over_variables_over_defaults() -> None:
     assert (settings.grace_s, settings.kill_s, settings.stall_s) == (3.0, 2.0, 15.0)
 
 
-@pytest.mark.parametrize("name", Settings.__struct_fields__)
+ORIGINS = ("embed_origins", "frame_origins")
+LIMITS = [name for name in Settings.__struct_fields__ if name not in ORIGINS]
+
+
+@pytest.mark.parametrize("name", LIMITS)
 def test_every_limit_is_bounded_and_set_by_its_variable(name: str) -> None:
     default = getattr(Settings(), name)
     assert getattr(load({}, {f"BARCAST_{name.upper()}": str(default)}), name) == default
@@ -26,6 +30,30 @@ def test_every_limit_is_bounded_and_set_by_its_variable(name: str) -> None:
         with pytest.raises(Invalid) as caught:
             load({}, {f"BARCAST_{name.upper()}": wrong})
         assert caught.value.field == name
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+@pytest.mark.parametrize(
+    "origins",
+    ["", "https://shop.example", "http://localhost:3000 https://a-b.example.org  http://[::1]:8000",
+     "http://a.example:443", "https://a.example:80", "http://10.0.0.7:8080"],
+)  # fmt: skip
+def test_origins_are_told_as_browsers_write_them(name: str, origins: str) -> None:
+    assert getattr(load({}, {f"BARCAST_{name.upper()}": origins}), name) == origins
+
+
+@pytest.mark.parametrize("name", ORIGINS)
+@pytest.mark.parametrize(
+    "origins",
+    ["*", "null", "shop.example", "https://", "https://shop.example/", "https://*.example", "https://Shop.example",
+     "https://a.example,https://b.example", "https://a.example; script-src *", "ftp://a.example", "https://a@b.example",
+     "https://a.example:443", "http://a.example:80 https://b.example", "https://a.example\n", " https://a.example",
+     "https://a.example https://b.example:443", "https://a.example:123456", "https://a.example#"],
+)  # fmt: skip
+def test_what_is_no_origin_is_refused_by_name(name: str, origins: str) -> None:
+    with pytest.raises(Invalid, match=rf"^{name}: expected origins such as https://") as caught:
+        load({}, {f"BARCAST_{name.upper()}": origins})
+    assert caught.value.field == name
 
 
 def test_a_wrong_value_says_what_was_expected() -> None:
