@@ -29,7 +29,7 @@ LIST_LIMIT, LIST_MOST = 50, 500
 LOG_LIMIT, LOG_MOST = 200, 1_000
 HISTORY_RUNS = 20
 SANDBOX = {
-    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:",
+    "content-security-policy": "sandbox; default-src 'none'; img-src data:; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
 }
 

@@ -410,7 +410,8 @@ async def test_an_attached_file_is_a_sandboxed_download(hub: Served, tmp_path: P
     assert answer.text == page.read_text()
     headers = answer.headers
     assert headers["content-disposition"] == 'attachment; filename="orders.html"'
-    assert headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+    policy = "sandbox; default-src 'none'; img-src data:; frame-ancestors 'none'"
+    assert headers["content-security-policy"] == policy
     assert headers["x-content-type-options"] == "nosniff"
     assert headers["content-type"].startswith("text/html")
 
