@@ -7,6 +7,7 @@ import { about, clock, clockSeconds, duration, range, secondsBetween, step, usua
 
 const EARLY_S = 10;
 const TRUSTED_RUNS = 5;
+const TRUSTED_FRAMES = 5;
 const ONE_FIGURE_BELOW = 0.5; // (p90 - p10) / p50
 const RANGE_BELOW = 1.5;
 const CLOCK_FROM_S = 50;
@@ -16,13 +17,14 @@ const HOLD_WORSE_MS = 5000;
 const WORSE_BY = 0.2;
 
 /**
- * @typedef {{main: string, sub: string, left_s: number|null}} Eta  two lines; `''` says nothing
- * @typedef {{shown: Eta, next: Eta, next_at: number}} Held
+ * @typedef {{main: string, sub: string, left_s: number|null, from_s?: number|null}} Eta  two lines, `''` says nothing;
+ *   `from_s`: the low end of a range, whose high end is `left_s`
+ * @typedef {{shown: Eta, next: Eta, next_at: number}} Held 
  * @typedef {import('./state.js').SeenJob} SeenJob
  */
 
-/** @param {string} main @param {string} [sub] @param {number|null} [left_s] @returns {Eta} */
-const eta = (main, sub = '', left_s = null) => ({ main, sub, left_s });
+/** @param {string} main @param {string} [sub] @param {number|null} [left_s] @param {number|null} [from_s] @returns {Eta} */
+const eta = (main, sub = '', left_s = null, from_s = null) => ({ main, sub, left_s, from_s });
 
 /** `usually 6–8 min`, or nothing. @param {import('./wire.js').Typical|null} typical */
 export const usually = (typical) => (typical ? `usually ${range(typical.p10_s, typical.p90_s, usualStep)}` : '');
@@ -66,7 +68,7 @@ function twoFigures(job, now) {
   const done = from === to ? `done ≈ ${to}` : `done ${from}–${to}`;
   if (high_s > CLOCK_ONLY_FROM_S) return eta(done, '', high_s);
   const text = step(low_s) === 0 ? `up to ${about(step(high_s))} left` : `${range(low_s, high_s)} left`;
-  return eta(text, done, high_s);
+  return eta(text, done, high_s, low_s);
 }
 
 /** @param {SeenJob} job @param {number} now @returns {boolean} slower than nine of ten, with a poor estimate */
@@ -80,7 +82,7 @@ const overdue = (job, now) =>
  */
 export function estimate(job, now) {
   const trusted = (job.typical?.runs ?? 0) >= TRUSTED_RUNS ? usually(job.typical) : '';
-  if (elapsed(job, now) < EARLY_S) return eta(trusted);
+  if (elapsed(job, now) < EARLY_S || job.frames < TRUSTED_FRAMES) return eta(trusted);
   if (overdue(job, now)) return eta('longer than usual', usually(job.typical));
   if (job.eta_s === null) return eta(usually(job.typical));
   const width = spread(job);

@@ -3,13 +3,14 @@
  * socket. Applying a message twice, or out of order, changes nothing that was right before.
  */
 import { addEntries, addNote, emptyStory } from './log.js';
+import { rememberedOf } from './memory.js';
 import { jobOf } from './topics.js';
 
 /**
  * @typedef {import('./wire.js').Job} Job
  * @typedef {import('./wire.js').Message} Message
- * @typedef {Job & {epoch: string|null, seen_at: number, whole_seq: number}} SeenJob  with where it came from, when
- *   (hub's clock), and the last `seq` at which what the feed leaves out was told, too (0: never)
+ * @typedef {Job & import('./memory.js').Memory & {epoch: string|null, seen_at: number, whole_seq: number}} SeenJob  with
+ *   where it came from, when (hub's clock), and the last `seq` at which what the feed leaves out was told, too (0: never)
  *
  * @typedef {object} State
  * @property {string|null} epoch  of the hub's run; `seq` compares only inside one
@@ -81,7 +82,7 @@ function takeSnapshotJob(state, job, now) {
   const known = state.jobs.get(job.id);
   const seen = isOlder(state, known, job)
     ? /** @type {SeenJob} */ (known)
-    : { ...keepWhole(known, job), epoch: state.epoch, seen_at: now };
+    : { ...keepWhole(known, job), ...rememberedOf(known, job), epoch: state.epoch, seen_at: now };
   const feed = isWhole(job) ? state.feed : new Set(state.feed).add(job.id);
   return { ...state, feed, jobs: withJob(state.jobs, seen), holes: without(state.holes, job.id) };
 }
@@ -117,7 +118,8 @@ function snapshot(state, message, now) {
 function older(state, message, now) {
   const jobs = new Map(state.jobs);
   for (const job of message.jobs)
-    if (!jobs.has(job.id)) jobs.set(job.id, { ...job, epoch: null, seen_at: now, whole_seq: 0 });
+    if (!jobs.has(job.id))
+      jobs.set(job.id, { ...job, ...rememberedOf(undefined, job), epoch: null, seen_at: now, whole_seq: 0 });
   return { ...state, jobs };
 }
 
@@ -167,8 +169,9 @@ function updateJob(state, change, now) {
   if (!known) return void state.holes.add(change.id);
   if (isOld(state, known, change)) return;
   const { from, ...moving } = change;
+  const remembered = rememberedOf(known, { ...known, ...moving });
   const whole_seq = fromRoom(change) ? change.seq : known.whole_seq;
-  state.jobs.set(known.id, { ...known, ...moving, whole_seq, epoch: state.epoch, seen_at: now });
+  state.jobs.set(known.id, { ...known, ...moving, ...remembered, whole_seq, epoch: state.epoch, seen_at: now });
   if (skipsSomething(state, known, change)) state.holes.add(known.id);
 }
 

@@ -5,26 +5,48 @@
 import { elapsed, elapsedText, estimate, lastKnown, usually } from './eta.js';
 import { errorText } from './failures.js';
 import { offers, stopping } from './offers.js';
-import { currentPhase, ended, stateOf } from './states.js';
+import {
+  attemptText,
+  by,
+  cancelledText,
+  confirmed,
+  endText,
+  firstLine,
+  follows,
+  join,
+  lostBefore,
+  queueText,
+  retryText,
+  stalledText,
+  startsIn,
+  startsOver,
+  workerOf,
+} from './phrases.js';
+import { currentPhase, ended, stateOf, STATE_NAMES } from './states.js';
 import {
   about,
-  brief,
   clock,
   clockSeconds,
   counts,
+  countsSpoken,
   duration,
+  list,
   number,
   percent,
+  percentSpoken,
+  plural,
   rate,
+  roughly,
   secondsBetween,
   sentence,
   spoken,
+  spokenExactly,
   step,
   usualStep,
 } from './words.js';
 
-const QUIET_S = 15; // no sign of life for so long: the worker does not answer
 const RATE_AFTER_S = 3;
+const RATE_AFTER_FRAMES = 3;
 const EYES_FROM = 2;
 
 /**
@@ -43,15 +65,6 @@ const EYES_FROM = 2;
  * @property {boolean} control  whether this viewer may act
  */
 
-/** @param {string|null|undefined} name @param {string} [before] @returns {string} ` by Ada`, or nothing */
-const by = (name, before = 'by ') => (name ? `${before}${name}` : '');
-
-/** @param {(string|false|null|undefined)[]} parts @param {string} [between] */
-const join = (parts, between = ' ') => parts.filter(Boolean).join(between);
-
-/** @param {SeenJob} job */
-const worker = (job) => job.worker ?? 'the worker';
-
 /** @param {SeenJob} job */
 const countsText = (job) =>
   job.done === null || (!job.done && !job.total) ? '' : counts(job.done, job.total, job.unit);
@@ -59,7 +72,8 @@ const countsText = (job) =>
 /** @param {SeenJob} job @param {Setting} setting @returns {string} hidden until it can be trusted */
 function rateText(job, { now }) {
   const since = currentPhase(job)?.started_at ?? job.started_at;
-  if (stateOf(job) !== 'running' || !job.rate || (since && secondsBetween(since, now) < RATE_AFTER_S)) return '';
+  const early = job.phase_frames < RATE_AFTER_FRAMES || (since && secondsBetween(since, now) < RATE_AFTER_S);
+  if (stateOf(job) !== 'running' || !job.rate || early) return '';
   return rate(job.rate, job.unit);
 }
 
@@ -68,7 +82,7 @@ function errorBits(job) {
   const { errors, ok } = job.counters;
   if (!errors) return [];
   const well = ok === undefined ? [] : [{ text: `${number(ok)} ok` }];
-  return [...well, { text: `${number(errors)} ${errors === 1 ? 'error' : 'errors'}`, tone: 'c-bad' }];
+  return [...well, { text: plural(errors, 'error'), tone: 'c-bad' }];
 }
 
 /** @param {(string|Bit|false|null)[]} bits @returns {Bit[]} */
@@ -77,14 +91,6 @@ const bitsOf = (...bits) => bits.flatMap((bit) => (!bit ? [] : typeof bit === 's
 /** @param {SeenJob} job @param {string} verb */
 const resumes = (job, verb) =>
   job.checkpoint?.fraction ? `${verb} from checkpoint ${percent(job.checkpoint.fraction)}` : '';
-
-/** @param {SeenJob} job @returns {string} `worker-02 confirmed in 0.4 s` */
-function confirmed(job) {
-  const { acknowledged_at, requested_at, forced_at } = job.cancel ?? {};
-  if (acknowledged_at && requested_at)
-    return `${worker(job)} confirmed in ${brief(secondsBetween(requested_at, acknowledged_at))}`;
-  return forced_at ? `forced at ${clockSeconds(forced_at)}` : '';
-}
 
 /** @param {SeenJob} job @returns {Bit[]} */
 const cancelBits = (job) =>
@@ -100,7 +106,7 @@ const TELL = {
   queued: (job, setting) => ({
     head: { text: 'Queued' },
     message: queueText(job),
-    when: { text: job.starts_in_s === null ? '' : `starts in about ${about(step(job.starts_in_s) || 10)}` },
+    when: { text: startsIn(job.starts_in_s) },
     whenMore: [`waiting ${duration(secondsBetween(job.created_at, setting.now))}`],
   }),
   running: (job, setting) => {
@@ -138,13 +144,13 @@ const TELL = {
     message: job.pause ? join([by(job.pause.by), `at ${clock(job.pause.at, now)}`]) : '',
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: job.eta_s ? `${about(usualStep(job.eta_s))} of work left` : '' },
-    whenMore: job.pause ? [`paused for ${duration(secondsBetween(job.pause.at, now))}`] : [],
+    whenMore: job.pause ? [`paused for ${roughly(secondsBetween(job.pause.at, now))}`] : [],
   }),
   requested: (job, setting) => ({
     head: { text: 'Cancel requested' },
     message: job.cancel?.delivered_at
-      ? `${worker(job)} has it, and finishes what it is doing`
-      : `Waiting for ${worker(job)} to confirm`,
+      ? `${workerOf(job)} has it, and finishes what it is doing`
+      : `Waiting for ${workerOf(job)} to confirm`,
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: `asked ${duration(stopping(job, setting).total_s)} ago` },
   }),
@@ -161,18 +167,27 @@ const TELL = {
   },
   lost: (job) => ({
     head: { text: 'Worker lost' },
-    message: `Waiting for ${worker(job)} to answer`,
-    under: bitsOf(countsText(job), resumes(job, 'resumes')),
-    when: { text: 'estimate after restart', tone: 'c-2' },
-    whenMore: job.heard_at ? [`silent since ${clockSeconds(job.heard_at)}`] : [],
+    message: `Waiting for ${workerOf(job)} to answer`,
+    under: bitsOf(countsText(job), follows(job) && resumes(job, 'resumes')),
+    when: { text: follows(job) ? 'estimate after restart' : 'no estimate', tone: 'c-2' },
+    whenMore: job.heard_at
+      ? [`${follows(job) ? 'silent' : 'no answer'} since ${clockSeconds(job.heard_at)}`]
+      : [],
   }),
-  waiting: (job, { now }) => ({
-    head: { text: 'Waiting to retry' },
-    message: retryText(job, now),
-    under: bitsOf(countsText(job), job.message && sentence(firstLine(job.message)), resumes(job, 'resumes')),
-    when: { text: 'estimate after restart', tone: 'c-2' },
-    whenMore: job.heard_at ? [`last heard ${clockSeconds(job.heard_at)}`] : [],
-  }),
+  waiting: (job, { now }) => {
+    const since = lostBefore(job);
+    return {
+      head: { text: since === null ? 'Waiting to retry' : 'Worker lost' },
+      message: retryText(job, now),
+      under: bitsOf(
+        countsText(job),
+        since === null && job.message && sentence(firstLine(job.message)),
+        resumes(job, 'resumes'),
+      ),
+      when: { text: 'estimate after restart', tone: 'c-2' },
+      whenMore: since ? [since] : [],
+    };
+  },
   failed: (job, setting) => ({
     head: { text: 'Failed', tone: 'c-bad' },
     message: job.error ? firstLine(errorText(job.error)) : (job.message ?? ''),
@@ -188,10 +203,10 @@ const TELL = {
     head: { text: job.cancel ? 'Done before it could stop' : 'Done' },
     message:
       job.message ||
-      join(
-        [countsText({ ...job, done: job.total ?? job.done, total: null }), ...errorBits(job).map((bit) => bit.text)],
-        ', ',
-      ),
+      list([
+        ...bitsOf(countsText({ ...job, done: job.total ?? job.done, total: null })).map((bit) => bit.text),
+        ...errorBits(job).map((bit) => bit.text),
+      ]),
     under: bitsOf(countsText(job), ...errorBits(job)),
     when: { text: endText(job, now) },
     whenMore: [`took ${duration(job.elapsed_s)}`],
@@ -204,54 +219,6 @@ const TELL = {
     whenMore: [job.started_at ? `stopped after ${duration(job.elapsed_s)}` : 'before it started'],
   }),
 };
-
-/** @param {string} text */
-const firstLine = (text) => text.split('\n', 1)[0];
-
-/** @param {SeenJob} job @param {number} now */
-const endText = (job, now) => (job.finished_at ? clock(job.finished_at, now) : '');
-
-/** @param {SeenJob} job */
-function queueText(job) {
-  const position = job.queue_position;
-  if (position === null) return job.attempt > 1 ? `Attempt ${job.attempt}` : '';
-  if (position <= 1) return 'Position 1, next to start';
-  return `Position ${position}, behind ${position - 1} ${position === 2 ? 'job' : 'jobs'}`;
-}
-
-/** @param {SeenJob} job @param {number} now */
-function stalledText(job, now) {
-  const answers = job.heard_at !== null && secondsBetween(job.heard_at, now) < QUIET_S;
-  if (!answers) return `${worker(job)} does not answer`;
-  return join(
-    [`last: ${join([currentPhase(job)?.name, job.message], ', ') || 'started'}`, 'worker still answers'],
-    ', ',
-  );
-}
-
-/** `attempt 2 of 4`; who else tries again may try more often than was said. @param {SeenJob} job */
-const attemptText = ({ attempt, max_attempts }) =>
-  `attempt ${attempt}${attempt <= max_attempts ? ` of ${max_attempts}` : ''}`;
-
-/** @param {SeenJob} job @param {number} now */
-function retryText(job, now) {
-  const left_s = Math.ceil(secondsBetween(now, job.retry_at ?? now));
-  return `${sentence(attemptText(job))} ${left_s ? `in ${duration(left_s)}` : 'starts now'}`;
-}
-
-/** What a retry of a job without a checkpoint does. @param {SeenJob} job */
-const startsOver = ({ children }) =>
-  children ? 'Retry keeps the jobs that succeeded' : 'Retry starts from the beginning';
-
-/** @param {SeenJob} job */
-function cancelledText(job) {
-  const at = job.fraction ? `at ${percent(job.fraction)}` : '';
-  const how = { forced: 'stopped by force', assumed: 'its worker was lost', acknowledged: '' }[
-    job.cancel?.how ?? 'acknowledged'
-  ];
-  const who = job.cancel ? join([by(job.cancel.by), at]) : join(['by the work itself', at]);
-  return join([who, how, job.message], ', ');
-}
 
 /** @param {SeenJob} job @param {Setting} setting @returns {Story} */
 export function tell(job, setting) {
@@ -284,17 +251,40 @@ export function meta(job) {
   };
 }
 
+/** @param {SeenJob} job @param {number} now @returns {string} `1 to 3 minutes left` */
+function leftSpoken(job, now) {
+  const { from_s = null, left_s } = estimate(job, now);
+  if (left_s === null) return '';
+  const to = spoken(step(left_s) || 10);
+  return from_s === null ? `About ${to} left.` : `${spoken(step(from_s) || 10)} to ${to} left.`;
+}
+
+/** What stands beside the percent while it does not run. @param {SeenJob} job @param {number} now @returns {string} */
+function standingSpoken(job, now) {
+  const back = job.checkpoint?.fraction;
+  const state = stateOf(job);
+  if (state === 'stalled')
+    return `No update for ${spokenExactly(secondsBetween(job.advanced_at ?? job.started_at ?? now, now))}.`;
+  if (state === 'stopping') return job.message ? `${job.message}.` : '';
+  if (!back || !['lost', 'waiting', 'failed'].includes(state)) return '';
+  return `${state === 'failed' ? 'Retry resumes' : 'Resumes'} from ${percentSpoken(back)}.`;
+}
+
 /** Spelled out for a screen reader. @param {SeenJob} job @param {Story} story @param {number} now */
 export function spokenProgress(job, story, now) {
-  const left = estimate(job, now).left_s;
-  const phase = currentPhase(job);
-  const numbers = countsText(job).replace(' / ', ' of ');
+  const share = job.fraction === null ? '' : percentSpoken(job.fraction, job.status === 'succeeded');
+  const runs = stateOf(job) === 'running';
+  if (!runs)
+    return join([
+      `${stateOf(job) === 'stopping' ? story.head.text : STATE_NAMES[stateOf(job)]}${share && ` at ${share}`}.`,
+      standingSpoken(job, now),
+    ]);
+  const phase = job.phases.length > 1 ? currentPhase(job) : null;
   return join([
-    job.fraction !== null && `${percent(job.fraction, job.status === 'succeeded').replace('%', ' percent')}.`,
-    stateOf(job) !== 'running' && `${story.head.text}.`,
-    phase && job.phases.length > 1 && `${phase.name}, phase ${(job.phase ?? 0) + 1} of ${job.phases.length}.`,
-    numbers && `${numbers}.`,
-    stateOf(job) === 'running' && left !== null && `About ${spoken(step(left) || 10)} left.`,
+    share && `${share}.`,
+    phase && `${phase.name}, phase ${number((job.phase ?? 0) + 1)} of ${number(job.phases.length)}.`,
+    countsText(job) && `${countsSpoken(job.done ?? 0, job.total, job.unit)}.`,
+    leftSpoken(job, now),
   ]);
 }
 

@@ -257,7 +257,10 @@ export function range(low_s, high_s, round = step) {
 /** @param {number} at_ms @param {number} since_ms @returns {number} seconds between, never negative */
 export const secondsBetween = (since_ms, at_ms) => Math.max(0, (at_ms - since_ms) / SECOND_MS);
 
-const spokenPercents = new Intl.NumberFormat(locale, { style: 'unit', unit: 'percent', unitDisplay: 'long' });
+/** @param {string} unit */
+const speller = (unit) =>
+  new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 });
+const spokenPercents = speller('percent');
 
 /** Spelled out for a screen reader: `59 percent`. @param {number} fraction  0 to 1 @param {boolean} [done] */
 export function percentSpoken(fraction, done = false) {
@@ -266,17 +269,30 @@ export function percentSpoken(fraction, done = false) {
 }
 
 const SPOKEN = { second: 1, minute: 60, hour: 3600 };
-const spokenFormats = new Map(
-  Object.keys(SPOKEN).map((unit) => [
-    unit,
-    new Intl.NumberFormat(locale, { style: 'unit', unit, unitDisplay: 'long', maximumFractionDigits: 1 }),
-  ]),
-);
+const spokenTimes = new Map(Object.keys(SPOKEN).map((unit) => [unit, speller(unit)]));
+const spokenBytes = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte', 'petabyte'].map(speller);
 
 /** Spelled out for a screen reader: `3 minutes`. @param {number} stepped  seconds from `step` */
 export function spoken(stepped) {
   const unit = stepped < 60 ? 'second' : stepped < 3600 ? 'minute' : 'hour';
-  return spokenFormats.get(unit)?.format(stepped / SPOKEN[unit]) ?? '';
+  return spokenTimes.get(unit)?.format(stepped / SPOKEN[unit]) ?? '';
+}
+
+/** The same of a time that is not rounded: `45 seconds`, `19 minutes`. @param {number} seconds */
+export const spokenExactly = (seconds) =>
+  spoken(seconds < 60 ? Math.floor(seconds) : Math.floor(seconds / 60) * 60);
+
+/** @param {number} bytes @param {number} [step] */
+const spokenSize = (bytes, step = byteStep(bytes)) =>
+  spokenBytes[step].format(Math.round((bytes / 1000 ** step) * 10) / 10);
+
+/** `31,240 of 50,000 rows`, `1.2 of 3.4 gigabytes`. @param {number} done @param {number|null} total @param {string|null} unit */
+export function countsSpoken(done, total, unit) {
+  if (!isBytes(unit)) return counts(done, total, unit).replace(' / ', ' of ');
+  if (total === null) return spokenSize(done);
+  const step = byteStep(total);
+  const near = done === 0 || done / 1000 ** step >= 0.05;
+  return `${near ? byteFigure(done, step) : spokenSize(done)} of ${spokenSize(total, step)}`;
 }
 
 /** @param {string} text @returns {string} with its first letter large */

@@ -32,6 +32,12 @@ test('a history of five runs speaks in the first ten seconds, one of three does 
   assert.deepEqual(said({ elapsed_s: 4, typical: typical(3) }), ['', '']);
 });
 
+test('nothing is said before five frames without a history', () => {
+  assert.deepEqual(said({ frames: 4 }), ['', '']);
+  assert.deepEqual(said({ frames: 4, typical: typical(5) }), ['usually 6–8 min', '']);
+  assert.deepEqual(said({ frames: 5 }), ['about 3 min left', 'done ≈ 14:34']);
+});
+
 test('past the slowest of earlier runs it is longer than usual', () => {
   const late = { elapsed_s: 500, typical: typical(), eta_s: 100, eta_low_s: 50, eta_high_s: 150 };
   assert.deepEqual(said(late), ['longer than usual', 'usually 6–8 min']);

@@ -153,6 +153,9 @@ export const job = (change = {}) => ({
   epoch: 'e1',
   seen_at: NOW,
   whole_seq: 0,
+  frames: 9,
+  phase_frames: 9,
+  silent_at: null,
   ...change,
 });
 

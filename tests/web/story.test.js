@@ -92,7 +92,7 @@ const ROWS = [
   [
     'a paused job',
     { status: 'paused', eta_s: 1_080, pause: { at: at(14, 12), by: 'Ada' } },
-    ['Paused by Ada at 14:12', '31,240 / 50,000 rows', '18 min of work left / paused for 19 min 07 s', 'Resume'],
+    ['Paused by Ada at 14:12', '31,240 / 50,000 rows', '18 min of work left / paused for 19 min', 'Resume'],
   ],
   [
     'a cancel that is stored',
@@ -135,12 +135,28 @@ const ROWS = [
     ],
   ],
   [
-    'a job that waits to be tried again',
-    { status: 'queued', attempt: 2, retry_at: now + 8_000, heard_at: now - 38_000, checkpoint },
+    'a job whose worker was lost waits to be tried again',
+    { status: 'queued', attempt: 2, retry_at: now + 8_000, silent_at: now - 38_000, heard_at: null, checkpoint },
     [
-      'Waiting to retry Attempt 2 of 3 in 8 s',
+      'Worker lost Attempt 2 of 3 starts in 8 s',
       '31,240 / 50,000 rows · resumes from checkpoint 40%',
-      'estimate after restart / last heard 14:30:29',
+      'estimate after restart / silent since 14:30:29',
+      'Retry now',
+    ],
+  ],
+  [
+    'a page that came later knows it from the attempts',
+    {
+      status: 'queued',
+      attempt: 2,
+      retry_at: now + 8_000,
+      message: 'not heard for 60 s',
+      attempts: [{ attempt: 1, outcome: 'lost', fraction: 0.4, started_at: 0, finished_at: now - 5_000, error: null }],
+    },
+    [
+      'Worker lost Attempt 2 of 3 starts in 8 s',
+      '31,240 / 50,000 rows',
+      'estimate after restart / lost at 14:31:02',
       'Retry now',
     ],
   ],
@@ -163,16 +179,36 @@ const ROWS = [
   [
     'who else tries again may try more often than was said',
     { status: 'queued', attempt: 4, retry_at: now + 12_000, heard_at: null },
-    ['Waiting to retry Attempt 4 in 12 s', '31,240 / 50,000 rows', 'estimate after restart', 'Retry now'],
+    ['Waiting to retry Attempt 4 starts in 12 s', '31,240 / 50,000 rows', 'estimate after restart', 'Retry now'],
   ],
   [
-    'a job whose worker is lost',
-    { status: 'lost', heard_at: now - 38_000 },
+    'a job whose worker is lost is tried again',
+    { status: 'lost', heard_at: now - 38_000, checkpoint },
+    [
+      'Worker lost Waiting for worker-03 to answer',
+      '31,240 / 50,000 rows · resumes from checkpoint 40%',
+      'estimate after restart / silent since 14:30:29',
+      'Cancel',
+    ],
+  ],
+  [
+    'a job whose worker is lost, and that is not tried again',
+    { status: 'lost', attempt: 3, heard_at: now - 38_000, checkpoint },
     [
       'Worker lost Waiting for worker-03 to answer',
       '31,240 / 50,000 rows',
-      'estimate after restart / silent since 14:30:29',
+      'no estimate / no answer since 14:30:29',
       'Cancel',
+    ],
+  ],
+  [
+    'a job that failed because its worker was lost',
+    { status: 'failed', error: { type: 'WorkerLost', message: 'not heard for 60 s' }, finished_at: at(14, 19) },
+    [
+      'Failed Worker lost: not heard for 60 s',
+      '31,240 / 50,000 rows · Retry starts from the beginning',
+      '14:19 / failed after 4 min 12 s',
+      'Retry',
     ],
   ],
   [
@@ -273,6 +309,14 @@ test('a rate is hidden in the first three seconds of a phase', () => {
   assert.equal(row({ phases: young, phase: 2 })[1], '31,240 / 50,000 rows');
 });
 
+test('a rate is hidden until a phase was told of three times', () => {
+  assert.equal(row({ phase_frames: 2 })[1], '31,240 / 50,000 rows');
+  assert.equal(row({ phase_frames: 3 })[1], '31,240 / 50,000 rows · 186 rows/s');
+});
+
+test('what starts soon starts in a few seconds', () =>
+  assert.equal(row({ status: 'queued', starts_in_s: 4, created_at: NOW })[2], 'starts in a few seconds / waiting 0 s'));
+
 test('a cancel that nobody acknowledges can be forced, once', () => {
   const old = cancel({ requested_at: NOW - 61_000 });
   assert.equal(row({ status: 'cancelling', cancel: old })[3], 'Force stop');
@@ -356,11 +400,28 @@ test('beside the kind stands the worker, or that there is none, or the attempt t
   assert.deepEqual(texts({ priority: 0 }), ['worker-03']);
 });
 
-test('progress is spoken in whole words', () => {
-  const spoken = (change) => plain(spokenProgress(job(change), tell(job(change), setting()), NOW));
+const heard = (change) => plain(spokenProgress(job(change), tell(job(change), setting()), NOW));
+
+test('progress is spoken in whole words', () =>
   assert.equal(
-    spoken({ phases, phase: 2 }),
+    heard({ phases, phase: 2 }),
     '59 percent. Validate, phase 3 of 4. 31,240 of 50,000 rows. About 3 minutes left.',
-  );
-  assert.equal(spoken({ status: 'paused' }), '59 percent. Paused. 31,240 of 50,000 rows.');
+  ));
+
+test('a range is spoken as one, bytes by their names, and nothing where nothing is known', () => {
+  const wide = { eta_s: 110, eta_low_s: 60, eta_high_s: 180 };
+  assert.equal(heard(wide), '59 percent. 31,240 of 50,000 rows. 1 minute to 3 minutes left.');
+  const bytes = { done: 1_200_000_000, total: 3_400_000_000, unit: 'bytes', eta_s: null };
+  assert.equal(heard(bytes), '59 percent. 1.2 of 3.4 gigabytes.');
+  assert.equal(heard({ ...bytes, done: 4_000_000 }), '59 percent. 4 megabytes of 3.4 gigabytes.');
+  assert.equal(heard({ fraction: 0.001, done: null, eta_s: null }), 'less than 1 percent.');
+});
+
+test('what does not run is spoken of as it stands', () => {
+  assert.equal(heard({ status: 'paused' }), 'Paused at 59 percent.');
+  assert.equal(heard({ stalled: true, advanced_at: NOW - 45_000 }), 'Stalled at 59 percent. No update for 45 seconds.');
+  const stopping = { status: 'cancelling', message: 'Rolling back', cancel: cancel({ acknowledged_at: NOW }) };
+  assert.equal(heard(stopping), 'Stopping at 59 percent. Rolling back.');
+  assert.equal(heard({ status: 'lost', checkpoint }), 'Worker lost at 59 percent. Resumes from 40 percent.');
+  assert.equal(heard({ status: 'failed', checkpoint }), 'Failed at 59 percent. Retry resumes from 40 percent.');
 });

@@ -115,7 +115,7 @@ async def test_a_retry_waits_counting_down_and_is_brought_forward(
     job = await started(hub, "fragile", door=str(tmp_path / "door"))
     tabs = [await opened(context, hub.url), await opened(context, f"{hub.url}/jobs/{job}")]
     for tab in tabs:
-        message = tab.get_by_text(re.compile("Attempt 2 of 4 in")).first
+        message = tab.get_by_text(re.compile("Attempt 2 of 4 starts in")).first
         await expect(message).to_be_visible()
         await expect(message).not_to_have_text(await message.inner_text())
     await expect(tabs[1].get_by_text("ConnectionError: the door is shut <b>door</b>").first).to_be_visible()

@@ -32,7 +32,8 @@ table('counts', words.counts, [
   [[120_000_000_000, 340_000_000_000, 'bytes'], '120 / 340 GB'],
   [[99_000_000, 340_000_000_000, 'bytes'], '0.1 / 340 GB'],
   [[4_000_000, 3_400_000_000, 'bytes'], '4.0 MB / 3.4 GB'],
-  [[0, 3_400_000_000, 'bytes'], '0.0 / 3.4 GB'],
+  [[0, 3_400_000_000, 'bytes'], '0 B / 3.4 GB'],
+  [[0, 340, 'bytes'], '0 / 340 B'],
   [[512, null, 'bytes'], '512 B'],
   [[48_210_000, null, 'bytes'], '48.2 MB'],
 ]);
@@ -57,6 +58,30 @@ table('duration', words.duration, [
   [2 * 86_400 + 4 * 3600 + 1, '2 d 4 h'],
   [-5, '0 s'],
 ]);
+
+table('roughly', words.roughly, [
+  [45.9, '45 s'],
+  [1_147, '19 min'],
+  [3 * 3600 + 5 * 60 + 59, '3 h 05 min'],
+]);
+
+table('plural', (count) => words.plural(count, 'job'), [
+  [1, '1 job'],
+  [0, '0 jobs'],
+  [1_204, '1,204 jobs'],
+]);
+
+table('percentSpoken', words.percentSpoken, [
+  [0.595, '59 percent'],
+  [0.004, 'less than 1 percent'],
+  [[1, true], '100 percent'],
+]);
+
+test('a name that turns its direction is kept apart, another is not touched', () => {
+  assert.equal(words.isolated('worker-03'), 'worker-03');
+  assert.equal(words.isolated('עובד 3'), '\u2068עובד 3\u2069');
+  assert.equal(words.isolated('a\u202eb'), '\u2068a\u202eb\u2069');
+});
 
 table('brief', words.brief, [
   [0.4, '0.4 s'],

@@ -1,6 +1,7 @@
 /** `<blank-note>`: what stands where jobs would: nothing yet, nothing found, no access, not there. */
 import { addressOf } from '../order.js';
-import { set, h, show, write } from './dom.js';
+import { copyBy } from './copying.js';
+import { h, set, show } from './dom.js';
 import { icon } from './icon.js';
 
 /**
@@ -75,7 +76,7 @@ export class BlankNote extends HTMLElement {
     const code = h('pre', {}, ...lines.flatMap((line) => [h('span', {}, '$ '), `${line}\n`]));
     const copy = h(
       'button',
-      { type: 'button', class: 'btn sm', click: () => this.#copy(copy, lines) },
+      { type: 'button', class: 'btn sm', click: () => copyBy(copy, lines.join('\n')) },
       'Copy both lines',
     );
     const bar = h(
@@ -85,13 +86,6 @@ export class BlankNote extends HTMLElement {
     );
     const text = h('p', {}, 'Start one here, or from a terminal. It appears here as soon as it is queued.');
     return [bar, h('h2', {}, 'No jobs yet'), text, code, ...(navigator.clipboard ? [copy] : [])];
-  }
-
-  /** @param {HTMLButtonElement} button @param {string[]} lines */
-  async #copy(button, lines) {
-    await navigator.clipboard.writeText(lines.join('\n'));
-    write(button, 'Copied');
-    setTimeout(() => write(button, 'Copy both lines'), 2000);
   }
 }
 

@@ -6,7 +6,9 @@ import { childrenText, familyOf } from '../tree.js';
 import { percent } from '../words.js';
 import { BlankNote } from './blank-note.js';
 import { BreadCrumb } from './bread-crumb.js';
+import { copyBy } from './copying.js';
 import { h, safeUrl, set, show, write } from './dom.js';
+import { EmbedDialog } from './embed-dialog.js';
 import { ErrorCard } from './error-card.js';
 import { icon, redraw } from './icon.js';
 import { attemptFacts, FactCard, factsOf, jobFacts } from './job-facts.js';
@@ -18,7 +20,6 @@ import { JobTimeline } from './job-timeline.js';
 import { StackDialog } from './stack-dialog.js';
 
 const PATIENCE_MS = 300;
-const COPIED_MS = 2_000;
 const HAS_STACK = ['running', 'paused', 'cancelling'];
 
 /** @type {Record<string, string>} */
@@ -42,9 +43,16 @@ export class JobPage extends HTMLElement {
   #copyText = h('span', {}, 'Copy link');
   #copy = h(
     'button',
-    { type: 'button', class: 'btn quiet', click: () => this.#copyLink() },
+    { type: 'button', class: 'btn quiet', click: () => copyBy(this.#copyText, location.href) },
     icon('link'),
     this.#copyText,
+  );
+  #embedding = new EmbedDialog();
+  #embed = h(
+    'button',
+    { type: 'button', class: 'btn quiet', 'aria-haspopup': 'dialog', click: () => this.#embedding.open(this.job) },
+    icon('code'),
+    'Embed',
   );
   #where = new StackDialog();
   #stack = h(
@@ -84,7 +92,8 @@ export class JobPage extends HTMLElement {
 
   connectedCallback() {
     if (this.firstChild) return;
-    const acts = h('div', { class: 'acts' }, this.#copy, this.#stack, this.#second, this.#button, this.#open);
+    set(this, 'data-job', this.job);
+    const acts = h('div', { class: 'acts' }, this.#copy, this.#embed, this.#stack, this.#second, this.#button, this.#open);
     this.#head.append(this.#title, this.#tag, acts);
     this.#jobsPart.append(h('h2', { class: 'group' }, 'Jobs it started ', this.#jobsCount), this.#jobs);
     const main = h(
@@ -107,7 +116,7 @@ export class JobPage extends HTMLElement {
       this.#attempts.element,
     );
     this.#cols.append(main, aside);
-    this.append(this.#crumb, this.#blank, this.#head, this.#cols, this.#where);
+    this.append(this.#crumb, this.#blank, this.#head, this.#cols, this.#where, this.#embedding);
     show(this.#copy, navigator.clipboard !== undefined);
   }
 
@@ -223,12 +232,6 @@ export class JobPage extends HTMLElement {
   /** @param {HTMLButtonElement} button */
   #act(button) {
     if (this.#job) this.app.actions.act(/** @type {any} */ (button.dataset.verb), this.#job, button);
-  }
-
-  async #copyLink() {
-    await navigator.clipboard.writeText(location.href);
-    write(this.#copyText, 'Copied');
-    setTimeout(() => write(this.#copyText, 'Copy link'), COPIED_MS);
   }
 
   focusTitle() {

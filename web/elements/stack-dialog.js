@@ -1,9 +1,8 @@
 /** `<stack-dialog>`: where the work of a job is at this moment, as text. */
 import { clockSeconds, sentence } from '../words.js';
+import { copyBy } from './copying.js';
 import { h, show, write } from './dom.js';
 import { icon } from './icon.js';
-
-const COPIED_MS = 2_000;
 
 export class StackDialog extends HTMLElement {
   /** @type {import('../app.js').App} */
@@ -12,7 +11,11 @@ export class StackDialog extends HTMLElement {
   #asked = 0;
   #note = h('p', { role: 'status' });
   #text = h('pre', { tabindex: 0, 'aria-label': 'Stack' });
-  #copy = h('button', { type: 'button', class: 'btn', click: () => this.#copyText() }, 'Copy');
+  #copy = h(
+    'button',
+    { type: 'button', class: 'btn', click: () => copyBy(this.#copy, this.#text.textContent ?? '') },
+    'Copy',
+  );
   #refresh = h('button', { type: 'button', class: 'btn primary', click: () => this.#ask() }, 'Refresh');
   #dialog = h('dialog', { class: 'dialog wide', 'aria-labelledby': 'stack-title' });
 
@@ -64,12 +67,6 @@ export class StackDialog extends HTMLElement {
     } catch (error) {
       return { text: '', note: sentence(/** @type {Error} */ (error).message) };
     }
-  }
-
-  async #copyText() {
-    await navigator.clipboard.writeText(this.#text.textContent ?? '');
-    write(this.#copy, 'Copied');
-    setTimeout(() => write(this.#copy, 'Copy'), COPIED_MS);
   }
 }
 

@@ -1,20 +1,13 @@
 /** `<summary-links>`: the four numbers above the list; each sets the filter. */
 import { addressOf } from '../order.js';
 import { stateOf } from '../states.js';
-import { duration, number, secondsBetween } from '../words.js';
+import { number, plural, roughly, secondsBetween } from '../words.js';
 import { h, set, write } from './dom.js';
 
 /**
  * @typedef {{name: string, tone: string, address: string, status: string, count: (summary: import('../wire.js').Summary) => number, more: (given: Given) => string}} Figure
  */
 /** @typedef {{summary: import('../wire.js').Summary, state: import('../state.js').State, now: number}} Given */
-
-/** @param {number} seconds @returns {string} in its largest unit */
-const roughly = (seconds) =>
-  duration(seconds < 60 ? seconds : seconds < 3600 ? Math.floor(seconds / 60) * 60 : seconds).replace(
-    / 00\u00a0s$/,
-    '',
-  );
 
 /** @param {Given} given @returns {string} */
 function longestStall({ state, now }) {
@@ -32,8 +25,7 @@ const FIGURES = [
     status: 'running',
     address: addressOf({ tab: 'active', status: 'running', q: '' }),
     count: (s) => s.running,
-    more: ({ summary: { workers } }) =>
-      workers ? `on ${number(workers)} ${workers === 1 ? 'worker' : 'workers'}` : '',
+    more: ({ summary: { workers } }) => (workers ? `on ${plural(workers, 'worker')}` : ''),
   },
   {
     name: 'Queued',
