@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 
+from hub.page import packs_of
 from tests.checkout import BUILD_S, ROOT, clone_into, environment, run
 
 STOP_S = 10.0
@@ -92,17 +93,17 @@ def fetch(url: str) -> tuple[str, bytes]:
         return answer.headers["content-type"], answer.read()
 
 
-def crawled(url: str) -> dict[str, tuple[str, bytes]]:
-    """Every file under /web/ that the page refers to, and those that these refer to."""
+def crawled(url: str, start: str) -> dict[str, tuple[str, bytes]]:
+    """Every file that a document of the hub refers to, and those that these refer to; but for other pages."""
     found: dict[str, tuple[str, bytes]] = {}
-    waiting = [f"{url}/"]
+    waiting = [f"{url}{start}"]
     seen = set(waiting)
     while waiting:
         address = waiting.pop()
         found[urlsplit(address).path] = fetch(address)
         for reference in references(address, found[urlsplit(address).path][1]):
             wanted = urljoin(address, reference)
-            if wanted.startswith(f"{url}/web/") and wanted not in seen:
+            if Path(urlsplit(wanted).path).suffix in TYPES and wanted not in seen:
                 seen.add(wanted)
                 waiting.append(wanted)
     return found
@@ -117,12 +118,14 @@ def test_a_wheel_holds_three_packages_and_no_tests(wheel: Path) -> None:
 def test_a_wheel_installed_elsewhere_serves_the_whole_page_and_ends_with_0(installed: Path, tmp_path: Path) -> None:
     with serving(installed, tmp_path) as (url, process):
         assert fetch(f"{url}/healthz")[1] == b"ok\n"
-        files = crawled(url)
+        page, sources = crawled(url, "/"), crawled(url, "/web/index.html")
         process.send_signal(signal.SIGTERM)
         assert process.wait(STOP_S) == 0
-    assert files.pop("/")[0].startswith("text/html")
-    assert len(files) > 20, sorted(files)
-    for path, (media_type, body) in files.items():
+    assert page.pop("/")[0].startswith("text/html")
+    packed = {path: pack.packed().plain for path, pack in packs_of(ROOT / "web").items()}
+    assert {path: page[path][1] for path in ("/page.js", "/page.css")}.items() <= packed.items()
+    assert len(sources) > 20, sorted(sources)
+    for path, (media_type, body) in sources.items():
         assert body == (ROOT / path.lstrip("/")).read_bytes(), path
         assert TYPES[Path(path).suffix] in media_type, path
 

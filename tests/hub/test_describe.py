@@ -16,16 +16,17 @@ from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from hub.app import routes
+from hub.app import WEB, routes
 from hub.calls import CALLS
 from hub.describe import asyncapi, openapi
 from hub.outside import REPORTS
+from hub.page import packs_of
 from hub.protocol import FromViewer, FromWorker, HttpStart, ToViewer, ToWorker
 from hub.service import Service
 from hub.settings import Settings
 from tests.hub.served import served
 
-PAGES = ("/", "/jobs/{id}")
+PAGES = {"/jobs/{id}", *packs_of(WEB)}
 DIRECTIONS = {
     "from_viewer": ("receive", "/ws", FromViewer),
     "to_viewer": ("send", "/ws", ToViewer),
