@@ -1,15 +1,16 @@
 /** What the page's elements share: state, connection, requests, actions, and where the page is. */
 import { Actions } from './actions.js';
-import { undoToast } from './announce.js';
+import { news, undoToast } from './announce.js';
 import { Branches } from './branches.js';
-import { ended, stateOf, STATE_NAMES } from './states.js';
+import { stateOf, STATE_NAMES } from './states.js';
 import { isOffline } from './status.js';
 
 /**
  * @typedef {import('./wire.js').Job} Job
  * @typedef {'view'|'control'|'report'|'tracebacks'} Right
  * @typedef {{go: (path: string, how?: {replace?: boolean}) => void, refresh: () => void, openStart: () => void,
- *   started: (job: Job) => void, say: (text: string) => void}} Shell  `say`: tells it to a screen reader, at once
+ *   started: (job: Job) => void, say: (text: string) => void, isOpen: (id: string) => boolean}} Shell  `say`: tells it to a
+ *   screen reader, at once; `isOpen`: the job's page is
  */
 
 const UNNOTICED_MS = 2000; // a drop that short shows nothing
@@ -61,10 +62,11 @@ export class App {
 
   /** @param {import('./actions.js').Verb} verb @param {import('./state.js').SeenJob} before @param {Job} after */
   #told(verb, before, after) {
-    const known = this.own.has(after.id) && ended(after); // then its end is told anyway
-    if (!known) this.shell.say(`${STATE_NAMES[stateOf(after)]}: ${after.title}`);
+    const job = { ...before, ...after };
+    const told = this.own.has(job.id) && news(before, job, this.shell.isOpen(job.id)) !== null;
+    if (!told) this.shell.say(`${STATE_NAMES[stateOf(after)]}: ${after.title}`);
     const undone = verb === 'cancel' && before.status === 'queued' && after.status === 'cancelled';
-    const retry = undone && this.retryOf({ ...before, ...after });
+    const retry = undone && this.retryOf(job);
     if (retry) this.toasts.add(undoToast(before, retry));
   }
 

@@ -82,7 +82,7 @@ class Page {
       notices: this.app.notices,
       retry: (job) => this.app.retryOf(job),
       reader: {
-        isOpen: (id) => this.#isOpen(id),
+        isOpen: (id) => this.isOpen(id),
         isHidden: () => document.hidden,
         isLive: () => this.hub.link.name === 'live',
       },
@@ -139,7 +139,7 @@ class Page {
   }
 
   /** @param {string} id @returns {boolean} its page is open */
-  #isOpen(id) {
+  isOpen(id) {
     return this.#view instanceof JobPage && this.#view.job === id;
   }
 
@@ -196,7 +196,7 @@ class Page {
 
   /** @param {string} id */
   #openJob(id) {
-    if (this.#isOpen(id)) return;
+    if (this.isOpen(id)) return;
     this.own.add(id);
     this.#toasts.forget(id);
     this.#put(new JobPage(this.app, id));
