@@ -92,7 +92,7 @@ export class JobHistory extends HTMLElement {
   #fill(column, { height, more, look }) {
     measure(column, '--h', Math.max(1, height));
     measure(column, '--more', more);
-    set(column, 'class', `${look}${more > 0 ? ' rest' : ''}` || null);
+    set(column, 'class', `${look}${more > 0 ? ' unfinished' : ''}` || null);
   }
 
   /** @param {import('../wire.js').Typical|null} typical @param {(seconds: number) => number} share */
