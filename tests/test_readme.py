@@ -17,7 +17,7 @@ from playwright.async_api import async_playwright, expect
 from hub.server import listen
 from tests.pages import ROOT, Page, barcast, only_job, run, watched
 from tests.serving import PATIENCE_S, HubProcess, hub_process
-from tests.web.conftest import FLAGS
+from tests.web.windows import FLAGS
 
 README = Page("README.md")
 ORDERS = "id,amount\n" + "".join(f"{n},{'' if n == 7 else n}\n" for n in range(1, 251))
