@@ -15,10 +15,12 @@ def errand(job: Job, name: str, gate: Path) -> None:
 
 
 @job("mishap", title="Mishap at {door.name}")
-def mishap(job: Job, door: Path) -> None:
+def mishap(job: Job, door: Path, gate: Path | None = None) -> None:
     """Fail while the door is shut."""
     job.total, job.done = 100, 61
     job.checkpoint(61)
+    if gate is not None and not door.exists():
+        gate.read_text()
     if not door.exists():
         raise ConnectionError("peer closed the stream")
     job.done = 100
