@@ -2,10 +2,12 @@
 import { label, number } from './words.js';
 
 const RADIOS_UP_TO = 4;
+/** Texts that have a control, or a check, of their own. @type {Record<string, Control>} */
+const FORMATS = { 'date-time': 'time', date: 'date', uri: 'address', url: 'address' };
 
 /**
  * @typedef {import('./wire.js').Schema} Schema
- * @typedef {'text'|'number'|'yesno'|'radios'|'select'|'list'|'time'|'json'} Control
+ * @typedef {'text'|'number'|'yesno'|'radios'|'select'|'list'|'time'|'date'|'address'|'json'} Control
  * @typedef {object} Field
  * @property {string} name
  * @property {string} label
@@ -53,7 +55,7 @@ function controlOf(schema) {
   const type = typeOf(schema);
   if (type === 'boolean') return 'yesno';
   if (type === 'integer' || type === 'number') return 'number';
-  if (type === 'string') return schema.format === 'date-time' ? 'time' : 'text';
+  if (type === 'string') return FORMATS[schema.format] ?? 'text';
   const simple = type === 'array' && ['string', 'integer', 'number'].includes(typeOf(schema.items ?? {}));
   return simple ? 'list' : 'json';
 }
@@ -84,7 +86,14 @@ export function initialText({ control, initial }) {
   if (initial === null || initial === undefined) return '';
   if (control === 'list' && Array.isArray(initial)) return initial.join(', ');
   if (control === 'json') return JSON.stringify(initial);
-  return control === 'time' ? String(initial).slice(0, 16) : String(initial);
+  return control === 'time' ? localTime(String(initial)) : String(initial);
+}
+
+/** `2026-11-22T14:31`, as clocks here say it. @param {string} text  ISO 8601 @returns {string} */
+function localTime(text) {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) return '';
+  return new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 
 /** A field's text that is not acceptable; the message says what is. */
@@ -112,7 +121,26 @@ function toNumber(field, text) {
   const value = Number(text.trim());
   if (!Number.isFinite(value) || !inBounds(field.schema, value)) throw new Unacceptable(bounds(field));
   if (field.whole && !Number.isInteger(value)) throw new Unacceptable('Must be a whole number.');
+  const step = field.schema.multipleOf;
+  if (step && !isMultiple(value, step)) throw new Unacceptable(`Must be a multiple of ${number(step)}.`);
   return value;
+}
+
+/** @param {number} value @param {number} step @returns {boolean} as far as numbers with a point can tell */
+const isMultiple = (value, step) => Math.abs(value / step - Math.round(value / step)) < 1e-9;
+
+/** @param {Field} field @param {string} text @returns {string} */
+function toAddress(field, text) {
+  const address = toText(field, text.trim());
+  if (!/^[a-z][a-z\d+.-]*:\/\/[^\s/]+/i.test(address)) throw new Unacceptable('Enter a web address or s3:// path.');
+  return address;
+}
+
+/** @param {Field} _ @param {string} text @returns {string} in UTC */
+function toTime(_, text) {
+  const at = new Date(text);
+  if (Number.isNaN(at.getTime())) throw new Unacceptable('Must be a date and a time.');
+  return at.toISOString();
 }
 
 /** @param {Field} field @param {string} text @returns {unknown[]} */
@@ -135,7 +163,7 @@ function toText({ schema, label: name }, text) {
   if (schema.minLength && text.length < schema.minLength)
     throw new Unacceptable(`Must be ${number(schema.minLength)} characters or more.`);
   if (schema.pattern && !new RegExp(schema.pattern, 'u').test(text))
-    throw new Unacceptable(`${name} must match ${schema.pattern}`);
+    throw new Unacceptable(`${name} must match ${schema.pattern}.`);
   return text;
 }
 
@@ -156,7 +184,9 @@ const READERS = {
   radios: (field, text) => field.choices.find((choice) => String(choice) === text),
   select: (field, text) => field.choices.find((choice) => String(choice) === text),
   list: toList,
-  time: (_, text) => new Date(text).toISOString(),
+  time: toTime,
+  date: (_, text) => text.trim(),
+  address: toAddress,
   json: (_, text) => toJson(text),
 };
 

@@ -21,7 +21,7 @@ export const isOffline = (link, now_ms, online) =>
 /** @param {Link} link @returns {Pill} */
 const present = (link) =>
   link.transport === 'polling'
-    ? { look: 'poll', text: 'Polling every 5 s', act: '' }
+    ? { look: 'poll', text: 'Polling every 5\u00a0s', act: '' }
     : { look: 'live', text: 'Live', act: '' };
 
 /** @param {Link} link @param {number} now_ms @param {boolean} online @returns {Pill} */
@@ -53,7 +53,7 @@ export const banner = (lost_at) => ({
  * @returns {{title: string, text: string, icon: string}}
  */
 export function access(reason, lost_at) {
-  const since = lost_at === null ? '' : `Your session ended at ${clockSeconds(lost_at)}. `;
+  const since = lost_at === null ? '' : `Your session ended at ${clock(lost_at, lost_at)}. `;
   if (reason === 'forbidden')
     return { title: 'You may not see these jobs', text: 'Ask whoever runs this hub for access.', icon: 'key' };
   if (reason === 'malformed')

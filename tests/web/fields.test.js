@@ -8,6 +8,8 @@ const CONTROLS = [
   [{ type: 'string' }, 'text'],
   [{ type: 'string', format: 'path' }, 'text'],
   [{ type: 'string', format: 'date-time' }, 'time'],
+  [{ type: 'string', format: 'date' }, 'date'],
+  [{ type: 'string', format: 'uri' }, 'address'],
   [{ type: 'integer' }, 'number'],
   [{ type: 'number' }, 'number'],
   [{ type: 'boolean' }, 'yesno'],
@@ -53,10 +55,13 @@ test('defaults stand in the field as a person would write them', () => {
   assert.equal(initialText(one({ type: 'array', items: { type: 'string' }, default: ['a', 'b'] })), 'a, b');
   assert.equal(initialText(one({ type: 'object', default: { a: 1 } })), '{"a":1}');
   assert.equal(initialText(one({ type: 'string', default: null })), '');
-  assert.equal(
-    initialText(one({ type: 'string', format: 'date-time', default: '2026-11-22T14:31:00Z' })),
-    '2026-11-22T14:31',
-  );
+  assert.equal(initialText(one({ type: 'string', format: 'date', default: '2026-11-22' })), '2026-11-22');
+});
+
+test('a time stands in the field as clocks here say it, and is sent unchanged', () => {
+  const there = one({ type: 'string', format: 'date-time', default: '2026-11-22T14:31:00+05:30' });
+  assert.equal(read(there, initialText(there)), '2026-11-22T09:01:00.000Z');
+  assert.equal(initialText(one({ type: 'string', format: 'date-time', default: 'soon' })), '');
 });
 
 const READ = [
@@ -69,6 +74,9 @@ const READ = [
   [{ type: 'array', items: { type: 'string' } }, 'a, b,,c ', ['a', 'b', 'c']],
   [{ type: 'array', items: { type: 'integer' } }, '1, 2', [1, 2]],
   [{ type: 'object' }, '{"a": [1]}', { a: [1] }],
+  [{ type: 'string', format: 'date' }, '2026-11-22', '2026-11-22'],
+  [{ type: 'string', format: 'uri' }, ' s3://imports/a.xlsx ', 's3://imports/a.xlsx'],
+  [{ type: 'number', multipleOf: 0.1 }, '0.3', 0.3],
 ];
 for (const [schema, text, value] of READ)
   test(`${JSON.stringify(text)} is read as ${JSON.stringify(value)}`, () =>
@@ -88,6 +96,10 @@ const REFUSED = [
   [{ type: 'number', exclusiveMinimum: 0 }, '0', 'Must be more than 0.'],
   [{ type: 'number' }, 'many', 'Must be a number.'],
   [{ type: 'integer' }, '1.5', 'Must be a whole number.'],
+  [{ type: 'integer', multipleOf: 100 }, '150', 'Must be a multiple of 100.'],
+  [{ type: 'string', format: 'uri' }, 'catalogue.xlsx', 'Enter a web address or s3:// path.'],
+  [{ type: 'string', format: 'date-time' }, 'soon', 'Must be a date and a time.'],
+  [{ type: 'string', pattern: '^a' }, 'b', 'It must match ^a.'],
   [{ type: 'object' }, '{', 'Must be JSON.'],
   [{ type: 'array', items: { type: 'number' } }, '1, x', 'Must be numbers, separated with commas.'],
   [{ type: 'string', maxLength: 2 }, 'abc', 'Must be 2 characters or fewer.'],

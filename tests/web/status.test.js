@@ -47,7 +47,7 @@ test('what is shown is old from ten seconds on', () => {
 });
 
 test('a session that ended says when', () => {
-  assert.equal(access('unauthenticated', NOW).text, 'Your session ended at 14:31:07. Jobs keep running without you.');
+  assert.equal(access('unauthenticated', NOW).text, 'Your session ended at 14:31. Jobs keep running without you.');
   assert.equal(access('unauthenticated', null).text, 'Jobs keep running without you.');
   assert.equal(access('forbidden', null).title, 'You may not see these jobs');
   assert.equal(access('malformed', null).title, 'This page does not fit the hub');

@@ -1,7 +1,8 @@
 /** `<blank-note>`: what stands where jobs would: nothing yet, nothing found, no access, not there. */
 import { addressOf } from '../order.js';
+import { plural } from '../words.js';
 import { copyBy } from './copying.js';
-import { h, set, show } from './dom.js';
+import { h, set, show, write } from './dom.js';
 import { icon } from './icon.js';
 
 /**
@@ -57,7 +58,7 @@ export class BlankNote extends HTMLElement {
   /** @param {Wish} wish @param {number} elsewhere */
   #none(wish, elsewhere) {
     const what = { active: 'active job', finished: 'finished job', all: 'job' }[wish.tab];
-    const title = wish.q ? `No ${what} matches “${wish.q}”` : `No ${wish.status} job`;
+    const title = wish.q ? [`No ${what} matches “`, h('bdi', {}, wish.q), '”'] : [`No ${wish.status} job`];
     const clear = h(
       'button',
       { type: 'button', class: 'textlink', click: () => this.onclear() },
@@ -67,8 +68,9 @@ export class BlankNote extends HTMLElement {
       wish.tab === 'active' && wish.q
         ? h('a', { href: addressOf({ ...wish, tab: 'finished' }) }, 'Search in Finished')
         : null;
-    const found = elsewhere ? `${elsewhere === 1 ? '1 finished job does' : `${elsewhere} finished jobs do`}. ` : '';
-    return [h('h2', {}, title), h('p', {}, found, there, there ? ' or ' : null, clear, '.')];
+    if (there) write(clear, 'clear the search');
+    const found = elsewhere ? `${plural(elsewhere, 'finished job does', 'finished jobs do')}. ` : '';
+    return [h('h2', {}, ...title), h('p', {}, found, there, there ? ' or ' : null, clear, '.')];
   }
 
   #first() {

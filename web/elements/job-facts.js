@@ -1,7 +1,7 @@
 /** Cards of names and values: facts, parameters, result, files, the error. */
 import { errorText } from '../failures.js';
 import { ended } from '../states.js';
-import { clockSeconds, counts, duration, label, moment, number, percent, sentence, size } from '../words.js';
+import { clockSeconds, counts, duration, label, list, moment, number, percent, plural, sentence, size } from '../words.js';
 import { h, safeUrl, show } from './dom.js';
 import { icon } from './icon.js';
 
@@ -16,7 +16,7 @@ function plain(value) {
   if (typeof value === 'number') return number(value);
   if (typeof value === 'string') return value;
   const simple = Array.isArray(value) && value.every((one) => typeof one !== 'object');
-  return simple ? value.map(plain).join(', ') : JSON.stringify(value, null, 1);
+  return simple ? list(value.map(plain)) : JSON.stringify(value, null, 1);
 }
 
 /** @param {unknown} value @returns {Fact[]} */
@@ -34,7 +34,7 @@ export function jobFacts(job, now) {
     ['Kind', job.kind],
     ['Started by', job.by],
     ['Worker', job.worker],
-    ['Attempt', `${job.attempt} of ${Math.max(job.attempt, job.max_attempts)}`],
+    ['Attempt', `${number(job.attempt)} of ${number(Math.max(job.attempt, job.max_attempts))}`],
     ['Time limit', job.timeout_s ? `${duration(job.timeout_s)} an attempt` : null],
     ['Priority', job.priority ? number(job.priority) : null],
     ['Queued', queuedText(job, now)],
@@ -51,7 +51,7 @@ export function jobFacts(job, now) {
           .filter(Boolean)
           .join(', '),
     ],
-    ['Watching', !ended(job) && job.viewers > 0 && (job.viewers === 1 ? '1 person' : `${job.viewers} people`)],
+    ['Watching', !ended(job) && job.viewers > 0 && plural(job.viewers, 'person', 'people')],
     [
       'Tags',
       Object.entries(job.tags)

@@ -225,7 +225,7 @@ export class JobHero extends HTMLElement {
   #paintTiles(shown, count) {
     show(this.#tiles, count > 0);
     show(this.#moreLine, count > TILES);
-    write(this.#more, this.#all ? 'Show fewer' : `Show all ${count}`);
+    write(this.#more, this.#all ? 'Show fewer' : `Show all ${number(count)}`);
     each(
       this.#tiles,
       shown,

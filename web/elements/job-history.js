@@ -1,7 +1,7 @@
 /** `<job-history>`: how long earlier runs of the kind took, with this one beside them. */
 import { elapsed } from '../eta.js';
 import { ended } from '../states.js';
-import { duration, percent } from '../words.js';
+import { duration, number, percent } from '../words.js';
 import { each, h, measure, set, show, write } from './dom.js';
 
 const SHOWN = 20;
@@ -63,7 +63,7 @@ export class JobHistory extends HTMLElement {
       .sort((a, b) => a.started_at - b.started_at)
       .slice(-SHOWN);
     show(this.#chart, runs.length > 0);
-    write(this.#count, runs.length ? `last ${runs.length}` : '');
+    write(this.#count, runs.length ? `last ${number(runs.length)}` : '');
     this.#paintColumns(job, { ...history, runs }, elapsed_s);
     write(this.#text, paceText(job, { ...history, runs }, elapsed_s));
     show(this.#text, this.#text.textContent !== '');

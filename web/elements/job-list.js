@@ -1,6 +1,6 @@
 /** `<job-list>`: rows of jobs and, where one is open, of the jobs it started; each kept for as long as it is shown. */
 import { rowsOf } from '../tree.js';
-import { number } from '../words.js';
+import { number, plural } from '../words.js';
 import { arrange, h, measure, set, show, write } from './dom.js';
 import { JobRow } from './job-row.js';
 
@@ -143,7 +143,7 @@ export class JobList extends HTMLElement {
   #restOf({ of, depth, hidden }) {
     const line = this.#rests.get(of.id) ?? this.#newRest(of.id);
     measure(line, '--depth', depth);
-    write(/** @type {Element} */ (line.firstElementChild), `${number(hidden)} more ${hidden === 1 ? 'job' : 'jobs'}`);
+    write(/** @type {Element} */ (line.firstElementChild), plural(hidden, 'more job'));
     return line;
   }
 
@@ -164,7 +164,7 @@ export class JobList extends HTMLElement {
     const queued = jobs.filter((job) => job.status === 'queued' && job.attempt === 1);
     const extra = new Set(queued.slice(QUEUED_SHOWN).filter((job) => !this.app.isFocused(job.id)));
     show(this.#more, extra.size > 0);
-    write(this.#moreText, this.#expanded ? `${queued.length} queued` : `${extra.size} more queued`);
+    write(this.#moreText, this.#expanded ? `${number(queued.length)} queued` : `${number(extra.size)} more queued`);
     write(this.#moreButton, this.#expanded ? 'Show fewer' : 'Show');
     return this.#expanded ? jobs : jobs.filter((job) => !extra.has(job));
   }

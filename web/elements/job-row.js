@@ -4,7 +4,7 @@ import { answering } from '../keys.js';
 import { STATE_NAMES, stateOf } from '../states.js';
 import { meta, spokenProgress, tell } from '../story.js';
 import { childrenText } from '../tree.js';
-import { percent } from '../words.js';
+import { number, percent } from '../words.js';
 import { bar } from '../bar.js';
 import { h, measure, point, set, show, spans, write } from './dom.js';
 import { icon, redraw } from './icon.js';
@@ -144,7 +144,7 @@ export class JobRow extends HTMLElement {
     set(this.#title, 'title', job.title);
     spans(this.#named, texts);
     show(this.#eye, eyes !== null);
-    write(this.#eyes, String(eyes ?? ''));
+    write(this.#eyes, number(eyes ?? 0));
     write(this.#family, job.children ? childrenText(job.children) : 'Jobs');
   }
 

@@ -3,7 +3,7 @@ import { Crowd } from '../crowd.js';
 import { addressOf, byEnd, hasStatus, isRecent, matches, Places } from '../order.js';
 import { ended } from '../states.js';
 import { familyOf } from '../tree.js';
-import { number } from '../words.js';
+import { number, plural } from '../words.js';
 import { BlankNote } from './blank-note.js';
 import { h, set, show, write } from './dom.js';
 import { FinishedPages } from './finished-pages.js';
@@ -182,7 +182,7 @@ export class JobsView extends HTMLElement {
     });
     this.#places.keep((id) => this.app.store.state.jobs.has(id));
     show(this.#news, waiting > 0);
-    write(this.#news, waiting === 1 ? '1 new job' : `${waiting} new jobs`);
+    write(this.#news, plural(waiting, 'new job'));
     show(this.#activeHead, present.length > 0);
     show(this.#active, present.length > 0);
     this.#active.paint(this.#places.sort(present), { ...tree, fresh: this.#crowd.fresh });

@@ -7,9 +7,17 @@ import { icon } from './icon.js';
 
 let made = 0;
 
+/** @param {string} type @param {Record<string, string>} [more] @returns {(id: string, field: Field, text: string) => HTMLElement} */
+const line =
+  (type, more = {}) =>
+  (id, _, text) =>
+    h('input', { id, class: 'input', type, value: text, autocomplete: 'off', ...more });
+
 /** @type {Record<string, (id: string, field: Field, text: string) => HTMLElement>} */
 const CONTROLS = {
-  text: (id, _, text) => h('input', { id, class: 'input', type: 'text', value: text, autocomplete: 'off' }),
+  text: line('text'),
+  address: line('text', { inputmode: 'url', spellcheck: 'false' }),
+  date: line('date'),
   number: (id, field, text) =>
     h('input', {
       id,
@@ -19,8 +27,8 @@ const CONTROLS = {
       value: text,
       autocomplete: 'off',
     }),
-  list: (id, _, text) => h('input', { id, class: 'input', type: 'text', value: text, autocomplete: 'off' }),
-  time: (id, _, text) => h('input', { id, class: 'input', type: 'datetime-local', value: text }),
+  list: line('text'),
+  time: line('datetime-local'),
   json: (id, _, text) => h('textarea', { id, class: 'input mono', rows: 3, spellcheck: 'false' }, text),
   select: (id, field, text) =>
     h(

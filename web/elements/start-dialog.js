@@ -1,8 +1,7 @@
 /** `<start-dialog>`: starts a job of a registered kind with checked parameters. */
 import { Refused, Unanswered } from '../api.js';
-import { usually } from '../eta.js';
 import { fieldsOf } from '../fields.js';
-import { sentence } from '../words.js';
+import { foot } from '../foot.js';
 import { h, show, write } from './dom.js';
 import { icon } from './icon.js';
 import { ParamField } from './param-field.js';
@@ -88,7 +87,7 @@ export class StartDialog extends HTMLElement {
     this.#turnAdvanced(kind);
     write(this.#doc, kind.doc.split('\n\n', 1)[0]);
     show(this.#doc, kind.doc !== '');
-    write(this.#note, this.#outlook(kind));
+    write(this.#note, foot(this.app.store.state, kind));
     this.#fail('');
   }
 
@@ -98,16 +97,6 @@ export class StartDialog extends HTMLElement {
     this.#priority = priorityField(kind);
     this.#advanced.append(this.#priority.element);
     this.#advanced.open = false;
-  }
-
-  /** @param {Kind} kind @returns {string} how long it takes, and whether it starts at once */
-  #outlook(kind) {
-    const { summary } = this.app.store.state;
-    const ahead = summary?.queued ?? 0;
-    const free = summary && summary.slots_free > 0 && ahead === 0 ? 'A worker is free.' : '';
-    const queue = ahead ? `${ahead} ${ahead === 1 ? 'job' : 'jobs'} ahead.` : free;
-    const usual = usually(kind.typical);
-    return [usual && `${sentence(usual)}.`, queue].filter(Boolean).join(' ');
   }
 
   /** @param {Event} event */
