@@ -1,6 +1,7 @@
 /** What a screen reader is told, and what a toast says: news of one's own jobs, not of every tick. Pure, but for time. */
+import { firstLine } from './phrases.js';
 import { ended, stateOf } from './states.js';
-import { duration, percent, percentOf, plural } from './words.js';
+import { duration, percent, percentOf, percentSpoken, plural, sentence } from './words.js';
 
 const APART_MS = 15_000;
 const TOGETHER_MS = 1_000; // two that end at once are both heard
@@ -44,7 +45,7 @@ export function news(before, job, inFull) {
   if (turned && TURNS[state]) return tidings(`${job.title}: ${TURNS[state]}`, state === 'requested');
   if (job.phase !== before.phase && job.phase !== null) return tidings(`Phase ${job.phases[job.phase]?.name ?? ''}`);
   const mark = quarter(before, job);
-  return mark ? tidings(`${mark} percent`) : null;
+  return mark ? tidings(percentSpoken(mark / 100)) : null;
 }
 
 /** Tells news at least 15 s apart, the newest of those that wait; ends and confirmations do not wait. */
@@ -87,7 +88,7 @@ const stopped = (text) => (text && !/[.!?…]$/.test(text) ? `${text}.` : text);
 
 /** @param {SeenJob} job @returns {string} what came of it */
 function outcome({ status, message, error, elapsed_s }) {
-  if (status === 'failed') return stopped(error?.message.split('\n', 1)[0] ?? '');
+  if (status === 'failed') return stopped(sentence(firstLine(error?.message ?? '')));
   const took = duration(elapsed_s);
   return message ? `${message.replace(/[.!]$/, '')} in ${took}.` : `Took ${took}.`;
 }

@@ -1,7 +1,7 @@
 /** What is asked before a cancel, and what is said when it could not be sent. Pure. */
 import { Unanswered } from './api.js';
 import { unfinished } from './tree.js';
-import { about, number, usualStep } from './words.js';
+import { about, isolated, number, plural, usualStep } from './words.js';
 
 /**
  * @typedef {import('./state.js').SeenJob} SeenJob
@@ -12,7 +12,7 @@ import { about, number, usualStep } from './words.js';
 function watchers({ viewers }) {
   const others = viewers - 1;
   if (others < 1) return '';
-  return others === 1 ? '1 other person is watching.' : `${others} other people are watching.`;
+  return plural(others, 'other person is watching.', 'other people are watching.');
 }
 
 /** @param {SeenJob} job @returns {string} */
@@ -36,7 +36,7 @@ export function asking(job, kind) {
   const usual = stop_s ? `This usually takes ${about(usualStep(stop_s))}.` : '';
   const note = kind?.cancel_note
     ? noteText(kind.cancel_note)
-    : `${job.worker ?? 'The worker'} is asked to stop and to clean up.`;
+    : `${job.worker ? isolated(job.worker) : 'The worker'} is asked to stop and to clean up.`;
   return {
     title: 'Cancel this job?',
     text: [note, others(job), usual, watchers(job)].filter(Boolean).join(' '),

@@ -123,7 +123,7 @@ test('what went well leads to its result, or to its page', () => {
 });
 
 test('what failed can be tried again from its checkpoint, where it can be at all', () => {
-  const failed = { status: 'failed', error: { type: 'OSError', message: 'Peer closed the stream\nand more' } };
+  const failed = { status: 'failed', error: { type: 'OSError', message: 'peer closed the stream\nand more' } };
   const retry = () => {};
   const { text, act } = endToast(job({ ...failed, checkpoint: { at: 1, done: 9, fraction: 0.61 } }), retry);
   assert.deepEqual([text, plain(act.text), act.run], ['Peer closed the stream.', 'Retry from 61%', retry]);
@@ -144,7 +144,7 @@ test('the system is told who ended how', () => {
     return plain(`${title} | ${text}`);
   };
   assert.equal(told({ status: 'succeeded', message: '9 rows.' }), 'Import is done | 9 rows in 4 min 12 s.');
-  assert.equal(told({ status: 'failed', error: { type: 'E', message: 'no' } }), 'Import failed at 59% | no.');
+  assert.equal(told({ status: 'failed', error: { type: 'E', message: 'no' } }), 'Import failed at 59% | No.');
   assert.equal(told({ status: 'cancelled', message: 'rolled back' }), 'Import was cancelled at 59% | rolled back.');
 });
 

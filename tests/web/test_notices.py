@@ -168,7 +168,7 @@ async def test_an_own_job_that_fails_is_tried_again_from_its_toast(
     await came_from(page, job)
     await asyncio.to_thread(gate.write_text, "go on")
     toast = page.locator(".toast")
-    await expect(toast).to_have_text(re.compile("Mishap at door failed at 61%.*peer closed the stream."))
+    await expect(toast).to_have_text(re.compile("Mishap at door failed at 61%.*Peer closed the stream."))
     door.touch()
     await toast.get_by_role("button", name=re.compile(r"^Retry from 61\s?%$")).click()
     await expect(page.locator(".row").get_by_text("Done", exact=True)).to_be_visible()

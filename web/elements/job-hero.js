@@ -3,6 +3,7 @@ import { hold } from '../eta.js';
 import { errorName } from '../failures.js';
 import { segmentLabels } from '../segments.js';
 import { ended, stateOf } from '../states.js';
+import { join } from '../phrases.js';
 import { sinceLines, spokenProgress, tell } from '../story.js';
 import { clock, clockSeconds, counts, duration, isBytes, label, number, percent, sentence, size } from '../words.js';
 import { each, h, measure, set, show, spans, write } from './dom.js';
@@ -54,6 +55,9 @@ export function tiles(job, all) {
   const most = [...(first ? [first] : []), ...plain];
   return [...(all ? most : most.slice(0, TILES - (last ? 1 : 0))), ...(last ? [last] : [])];
 }
+
+/** @param {SeenJob} job @returns {string} how much was done at its checkpoint */
+const savedAt = ({ checkpoint, unit }) => (checkpoint?.done ? counts(checkpoint.done, null, unit) : '');
 
 /** What the tiles below do not tell. @param {SeenJob} job @param {Story} story */
 const beside = (job, story) =>
@@ -173,12 +177,12 @@ export class JobHero extends HTMLElement {
     if (state === 'failed')
       return [
         `Failed after ${took}`,
-        story.under.map((bit) => bit.text).find((text) => text.startsWith('Retry')) ?? '',
+        join([story.under.map((bit) => bit.text).find((text) => text.startsWith('Retry')), savedAt(job)], ', '),
       ];
     if (state === 'done') return [story.head.text, `took ${took}`];
     if (state === 'cancelled') return [`Cancelled after ${took}`, story.message];
-    const usual = story.when.text.startsWith('usually') ? `. ${sentence(story.when.text)}` : '';
-    return [story.head.text, `${state === 'stopping' ? (story.under[1]?.text ?? '') : story.message}${usual}`];
+    const usual = story.when.text.startsWith('usually') && sentence(story.when.text.replace(' in ', ' within '));
+    return [story.head.text, join([state === 'stopping' ? story.under[1]?.text : story.message, usual], '. ')];
   }
 
   /** @param {SeenJob} job @param {Story} story */

@@ -60,6 +60,7 @@ export class ParamField {
     this.id = `param-${made}`;
     this.hint = h('p', { class: 'hint', id: `${this.id}-hint` });
     this.element = field.control === 'yesno' ? this.#yesno() : this.#labelled();
+    set(this.element, 'data-control', field.control);
     this.element.addEventListener('focusout', (event) => this.#left(/** @type {FocusEvent} */ (event)));
     this.#describe('');
   }
