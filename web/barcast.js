@@ -87,6 +87,11 @@ export class Hub extends TypedTarget {
     return this.store.now();
   }
 
+  /** @returns {boolean} something of it is followed */
+  get followed() {
+    return this.#watches.size > 0;
+  }
+
   /** Follow one job and its log. @param {string} id */
   job(id) {
     return this.#follow(new JobWatch(this, id));

@@ -1,5 +1,5 @@
 /** What the page says about its connection. Pure. */
-import { clockSeconds, number } from './words.js';
+import { clock, clockSeconds, number } from './words.js';
 
 const SILENT_MS = 2_000; // a short drop is nobody's business
 const OFFLINE_MS = 10_000;
@@ -17,6 +17,22 @@ const OFFLINE_MS = 10_000;
  */
 export const isOffline = (link, now_ms, online) =>
   link.name === 'stopped' || (link.lost_ms !== null && (now_ms - link.lost_ms >= OFFLINE_MS || !online));
+
+/**
+ * What is told of a job's time while the hub may not be heard, on the hub's clock.
+ * @param {Link} link
+ * @param {number} now_ms  this machine's clock
+ * @param {boolean} online
+ * @param {number} ahead_ms  of the hub's clock
+ * @returns {{now: number, lost_at: number|null}}  `now` stands still soon after the hub is no longer heard, because
+ *   nothing is known of what goes on; `lost_at`: since when, once that matters
+ */
+export function heard(link, now_ms, online, ahead_ms) {
+  const { lost_ms } = link;
+  const now = lost_ms === null ? now_ms : Math.min(now_ms, lost_ms + SILENT_MS);
+  const lost_at = lost_ms !== null && isOffline(link, now_ms, online) ? lost_ms + ahead_ms : null;
+  return { now: now + ahead_ms, lost_at };
+}
 
 /** @param {Link} link @returns {Pill} */
 const present = (link) =>

@@ -14,6 +14,8 @@ const GAP_PX = 6;
 export class QuestionBox {
   /** @type {About|null} */
   #about = null;
+  /** @type {HTMLElement|null} */
+  #opener = null;
   #title = h('h2', { id: 'cancel-title' });
   #text = h('p', { id: 'cancel-text' });
   #keep = h('button', { type: 'button', class: 'btn', autofocus: true, click: () => this.element.hidePopover() });
@@ -34,6 +36,7 @@ export class QuestionBox {
     set(element, 'role', 'dialog');
     set(element, 'aria-labelledby', 'cancel-title');
     set(element, 'aria-describedby', 'cancel-text');
+    element.addEventListener('toggle', () => this.#giveBack());
     element.append(this.#title, this.#text, h('div', {}, this.#keep, this.#go));
   }
 
@@ -70,6 +73,7 @@ export class QuestionBox {
     write(this.#go, go);
     this.#go.classList.toggle('danger', danger);
     show(this.#go, go !== '');
+    this.#opener = opener ?? null;
     if (!this.element.matches(':popover-open')) this.element.showPopover();
     if (opener) this.#place(opener.getBoundingClientRect());
     this.#keep.focus();
@@ -83,6 +87,12 @@ export class QuestionBox {
     const top = below + height > innerHeight - MARGIN_PX ? opener.top - height - GAP_PX : below;
     this.element.style.setProperty('--x', `${Math.max(MARGIN_PX, left)}px`);
     this.element.style.setProperty('--y', `${Math.max(MARGIN_PX, top)}px`);
+  }
+
+  /** Inside of a shadow root the browser gives the focus back to nobody. */
+  #giveBack() {
+    const lost = document.activeElement === document.body || this.element.matches(':focus-within');
+    if (!this.element.matches(':popover-open') && lost) this.#opener?.focus();
   }
 
   #confirm() {
