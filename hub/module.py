@@ -26,6 +26,7 @@ class Module:
         needs: the address of each module that it imports from, and the line, in order.
         exports: the name outside to the name inside.
         names: what its top level declares.
+        parts: the address of each module that it imports when it is wanted, and the line.
         body: its tokens, without imports and exports.
     """
 
@@ -34,6 +35,7 @@ class Module:
     needs: dict[str, int] = field(default_factory=dict)
     exports: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    parts: dict[str, int] = field(default_factory=dict)
     body: list[Token] = field(default_factory=list)
 
 
@@ -67,7 +69,7 @@ class Reader:
 
     def _statement(self) -> Token:
         """Take the beginning of a statement; the last token of that."""
-        if self._here.text == "import":
+        if self._here.text == "import" and self._next.text != "(":
             return self._import()
         if self._here.text == "export":
             return self._export()
@@ -153,19 +155,29 @@ class Reader:
     def _here(self) -> Token:
         return self._tokens[self._place] if self._place < len(self._tokens) else self._end
 
+    @property
+    def _next(self) -> Token:
+        return self._tokens[self._place + 1] if self._place + 1 < len(self._tokens) else self._end
+
     def _keep(self) -> Token:
         """The token here, which goes into the body."""
         token, before = self._skip(), self._before
         if token.kind == "word" and token.text in ("import", "export"):
             is_else = before.text in (".", "?.") or self._here.text in (":", ".")  # `import.meta` is one of these
             if not is_else:
-                self._refuse("imports and exports at the top level only", token.text)
+                self._wanted(token)
         if token.kind == "word" and token.text.rstrip(digits).endswith(
             "$"
         ):  # as names of different modules are told apart
             self._refuse("no $ at the end of a name", token.text)
         self._module.body.append(token)
         return token
+
+    def _wanted(self, token: Token) -> None:
+        """Note `import('./file.js')`, of which the word was taken."""
+        if token.text != "import" or self._here.text != "(" or self._next.kind != "text":
+            self._refuse("imports and exports at the top level only, or import('./file.js')", token.text)
+        self._module.parts[self._next.text[1:-1]] = token.line
 
     @property
     def _before(self) -> Token:

@@ -25,19 +25,40 @@ Read = Callable[[str], str]
 class Script:
     """One script out of modules.
 
+    What a module imports only when it is wanted is a script of its own, a part of this one. It stands beside this one
+    under its file's name, and takes from this one what both need.
+
     Args:
         read: gives the text of a file.
         entry: the module that reaches all others; what it exports the script exports.
+        whole: of which this is a part.
 
     Attributes:
-        modules: by their files, each behind those that it imports.
+        entry: as given.
+        modules: by their files, each behind those that it imports; without those of the whole.
+        names: by file, those of a module's top level and its imports, to those in the script.
+        taken: names of the whole that are used here.
     """
 
-    def __init__(self, read: Read, entry: str) -> None:
+    def __init__(self, read: Read, entry: str, whole: Script | None = None) -> None:
         self.modules: dict[str, Module] = {}
-        self._names: dict[str, dict[str, str]] = {}  # of each module's top level and imports, to those in the script
+        self.taken: set[str] = set()
+        self.names: dict[str, dict[str, str]] = {}
+        self.entry = entry
         self._read = read
-        self._entry = entry
+        self._whole = whole
+        self._reach(entry, ())
+
+    def parts(self) -> list[Script]:
+        """What is imported when it is wanted.
+
+        Raises:
+            Unpackable, OSError: as :meth:`packed`.
+        """
+        wanted = {
+            inside(module, address, line) for module in self.modules.values() for address, line in module.parts.items()
+        }
+        return [Script(self._read, file, self) for file in sorted(wanted)]
 
     def packed(self) -> str:
         """The script.
@@ -46,22 +67,23 @@ class Script:
             Unpackable: a module is missing or uses what is not packed; names its file and line.
             OSError: a module cannot be read.
         """
-        self._reach(self._entry, ())
+        given = {name: name for part in self.parts() for name in sorted(part.taken)}
+        names = self.names[self.entry]
+        given |= {outside: names[name] for outside, name in self.modules[self.entry].exports.items()}
+        taken = ",".join(sorted(self.taken))
         body = "".join(text for module in self.modules.values() for text in self._written(module))
-        entry = self.modules[self._entry]
-        if entry.exports:
-            names = self._names[self._entry]
-            inside = ",".join(names[name] for name in entry.exports.values())
-            whole = f"export const [{','.join(entry.exports)}]=(()=>{{{body}\nreturn [{inside}]}})()"
-        else:
-            whole = f"(()=>{{{body}\n}})()"
-        packed = minified(whole, SCRIPT, self._entry)
-        check(self._entry, packed)
+        whole = f"(({taken})=>{{{body}\nreturn [{','.join(given.values())}]}})({taken})"
+        if given:
+            whole = f"export const [{','.join(given)}]={whole}"
+        if self._whole and taken:
+            whole = f"import{{{taken}}}from{address_of(self._whole.entry)!r};{whole}"
+        packed = minified(whole, SCRIPT, self.entry)
+        check(self.entry, packed)
         return packed
 
     def _reach(self, file: str, path: tuple[str, ...]) -> None:
         """Read a module, and before it those that it imports."""
-        if file in self.modules:
+        if self.holder_of(file):
             return
         module = Reader(file, self._read(file)).read()
         for address, line in module.needs.items():
@@ -73,24 +95,45 @@ class Script:
             except FileNotFoundError:
                 raise Unpackable(file, line, f"expected a module, got {address!r}") from None
         self.modules[file] = module
-        self._names[file] = self._named(module, len(self.modules))
+        before = len(self._whole.modules) if self._whole else 0
+        self.names[file] = self._named(module, before + len(self.modules))
+
+    def holder_of(self, file: str) -> Script | None:
+        """The script that a module is in."""
+        if file in self.modules:
+            return self
+        return self._whole.holder_of(file) if self._whole else None
 
     def _named(self, module: Module, number: int) -> dict[str, str]:
         names = {name: f"{name}${number}" for name in module.names}
         for local, (address, name) in module.imports.items():
             line = module.needs[address]
-            exporter = self.modules[inside(module, address, line)]
-            if name not in exporter.exports:
-                raise Unpackable(module.file, line, f"expected an export of {exporter.file}, got {name!r}")
-            names[local] = self._names[exporter.file][exporter.exports[name]]
+            names[local] = self._imported(module, inside(module, address, line), name, line)
         return names
+
+    def _imported(self, module: Module, file: str, name: str, line: int) -> str:
+        holder = self.holder_of(file)
+        assert holder is not None  # it was reached before the module that imports it
+        exports = holder.modules[file].exports
+        if name not in exports:
+            raise Unpackable(module.file, line, f"expected an export of {file}, got {name!r}")
+        found = holder.names[file][exports[name]]
+        if holder is not self:
+            self.taken.add(found)
+        return found
 
     def _written(self, module: Module) -> Iterator[str]:
         yield "\n"
-        for token, after in pairwise([*Naming(module.body, self._names[module.file]), Token("end", "", 0, "")]):
+        for token, after in pairwise([*Naming(module.body, self.names[module.file]), Token("end", "", 0, "")]):
             if token.text == "?." and after.kind == "private":  # tdewolff-minify 2.24.12 forgets to rename it
                 raise Unpackable(module.file, token.line, f"expected no ?. before a private name, got {after.text!r}")
-            yield token.gap + plainly(token, after)
+            is_part = token.kind == "text" and token.text[1:-1] in module.parts
+            yield token.gap + (repr(address_of(token.text[1:-1])) if is_part else plainly(token, after))
+
+
+def address_of(file: str) -> str:
+    """A script's address as another script names it: they stand side by side."""
+    return f"./{posixpath.basename(file)}"
 
 
 def plainly(token: Token, after: Token) -> str:

@@ -23,7 +23,8 @@ from hub.packing import Read, Script, sheet
 LOG = logging.getLogger("barcast")
 FRESH = {"cache-control": "no-cache"}  # ask each time whether it changed: what belongs together must not mix
 INDEX, SHEET = "index.html", "page.css"
-SCRIPTS = ("page.js", "barcast.js", "job-progress.js")  # the entries; the last two are for other sites' pages, too
+PAGE, LATER = "page.js", "later.js"  # the second one is a part of the first
+SCRIPTS = (PAGE, "barcast.js", "job-progress.js")  # the entries; the last two are for other sites' pages, too
 PUBLIC = frozenset(f"/{script}" for script in SCRIPTS)
 LINK = re.compile(r'<link rel="stylesheet" href="/web/([^"]+)">\n?')
 SOURCE = 'src="/web/page.js"'
@@ -136,12 +137,18 @@ def packs_of(folder: Path) -> dict[str, Pack]:
     return {
         "/": Pack(folder, "text/html", document),
         f"/{SHEET}": Pack(folder, "text/css", styles),
+        f"/{LATER}": Pack(folder, "text/javascript", later),
         **{f"/{entry}": Pack(folder, "text/javascript", _script(entry)) for entry in scripts},
     }
 
 
 def _script(entry: str) -> Callable[[Read], str]:
     return lambda read: Script(read, entry).packed()
+
+
+def later(read: Read) -> str:
+    """What the page loads when its first view is there."""
+    return Script(read, LATER, Script(read, PAGE)).packed()
 
 
 def document(read: Read) -> str:

@@ -11,6 +11,7 @@ const LEAP = 0.15;
 const END_MS = 300;
 const FALL = 0.1; // a smaller fall is waited out
 const GAPS_AHEAD = 1.5;
+const AHEAD = 0.02; // and never more, however large the gaps
 const PHASE_MARGIN = 0.005;
 const MOST = 0.995; // the end is shown when it is there
 const NEW_SHARE = 0.3; // of the latest in what is usual
@@ -76,8 +77,8 @@ export function hear(glide, frame, now) {
   if (same(glide.frame, frame)) return glide;
   const from = shownAt(glide, now);
   const back = frame.run !== glide.frame.run || (frame.value < glide.frame.value && frame.value <= from - FALL);
-  const pace = back ? { speed: 0, gap_ms: 0 } : paceOf(glide, frame, now);
   const leap = frame.value - from > LEAP;
+  const pace = back || leap ? { speed: 0, gap_ms: 0 } : paceOf(glide, frame, now); // a leap is no pace to go on at
   const step_ms = frame.value >= 1 ? END_MS : leap ? LEAP_MS : STEP_MS;
   return { frame, from, at: now, step_ms, eased: leap, back, ...pace, limit: limitOf(frame, pace) };
 }
@@ -96,7 +97,7 @@ const mixed = (known, fresh) => known + (fresh - known) * NEW_SHARE;
 
 /** @param {Frame} frame @param {{speed: number, gap_ms: number}} pace @returns {number} */
 function limitOf({ value, end }, { speed, gap_ms }) {
-  const likely = value + speed * gap_ms * GAPS_AHEAD;
+  const likely = value + Math.min(AHEAD, speed * gap_ms * GAPS_AHEAD);
   return Math.max(value, Math.min(likely, end - PHASE_MARGIN, MOST));
 }
 

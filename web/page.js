@@ -6,12 +6,9 @@ import { Choices } from './choices.js';
 import { clock } from './clock.js';
 import './elements/cancel-popover.js';
 import './elements/connection-pill.js';
-import './elements/keys-dialog.js';
 import './elements/page-banner.js';
-import './elements/start-dialog.js';
 import './elements/toast-stack.js';
 import { BlankNote } from './elements/blank-note.js';
-import { JobPage } from './elements/job-page.js';
 import { JobsView } from './elements/jobs-view.js';
 import { h, set, show } from './elements/dom.js';
 import { Focus } from './focus.js';
@@ -26,13 +23,24 @@ import { Tidings } from './tidings.js';
 
 const CALM = matchMedia('(prefers-reduced-motion: reduce)');
 const NOTICED_MS = 2_000; // shorter absences are told to nobody
+const SAID_MS = 10_000; // the same aloud
 
 /** @template {Element} T @param {string} selector @returns {T} an element of index.html */
 const find = (selector) => /** @type {T} */ (document.querySelector(selector));
 
+/** @typedef {import('./elements/job-page.js').JobPage} JobPage @typedef {typeof import('./later.js')} Later */
+
+const UNLOADED = {
+  icon: 'plug',
+  title: 'This page could not be loaded',
+  text: 'It is tried again when the hub can be reached. Jobs keep running.',
+};
+
 class Page {
   /** @type {JobsView|JobPage|null} */
   #view = null;
+  /** @type {Promise<Later|null>|null} */
+  #loading = null;
   #main = /** @type {HTMLElement} */ (find('main'));
   #pill = /** @type {import('./elements/connection-pill.js').ConnectionPill} */ (find('connection-pill'));
   #banner = /** @type {import('./elements/page-banner.js').PageBanner} */ (find('page-banner'));
@@ -43,7 +51,7 @@ class Page {
   #announcer = new Announcer(find('#status'), clock);
   #focus = new Focus(this.#main);
   #access = new BlankNote();
-  #offline = false;
+  #away = false;
   /** @type {import('./watch.js').JobWatch|null} of the job whose page is open */
   #watch = null;
 
@@ -70,7 +78,7 @@ class Page {
     });
     this.tidings = this.#tidings();
     this.tab = this.#tab();
-    for (const element of [this.#pill, this.#banner, this.#popover, this.#dialog, this.#keys]) element.app = this.app;
+    for (const element of [this.#pill, this.#banner, this.#popover]) element.app = this.app;
     this.#main.before(h('div', { class: 'wrap access' }, this.#access));
   }
 
@@ -115,15 +123,15 @@ class Page {
     addEventListener('popstate', () => this.#turn());
     document.addEventListener('visibilitychange', () => this.app.refresh());
     document.addEventListener('click', (event) => this.#clicked(event));
-    find('#keys').addEventListener('click', () => this.#keys.open());
+    find('#keys').addEventListener('click', () => this.#openKeys());
     new Keyboard({
       main: this.#main,
       choices: this.app.choices,
       search: () => this.#search(),
       start: () => this.openStart(),
-      keys: () => this.#keys.open(),
+      keys: () => this.#openKeys(),
       go: (path) => this.go(path),
-      job: () => (this.#view instanceof JobPage ? this.#view : null),
+      job: () => this.#jobPage,
     });
   }
 
@@ -140,7 +148,24 @@ class Page {
 
   /** @param {string} id @returns {boolean} its page is open */
   isOpen(id) {
-    return this.#view instanceof JobPage && this.#view.job === id;
+    return this.#watch?.id === id;
+  }
+
+  /** @returns {JobPage|null} */
+  get #jobPage() {
+    return this.#view instanceof JobsView ? null : this.#view;
+  }
+
+  /** @returns {Promise<Later|null>} what the first view does not need; `null` while it cannot be had */
+  #later() {
+    this.#loading ??= import('./later.js').then(
+      (later) => {
+        this.#dialog.app = this.#keys.app = this.app;
+        return later;
+      },
+      () => (this.#loading = null),
+    );
+    return this.#loading;
   }
 
   /** @param {import('./socket.js').Link} before */
@@ -159,6 +184,8 @@ class Page {
   }
 
   #live() {
+    if (!this.#view) this.#turn();
+    this.#later();
     this.app.learnKinds();
     this.tidings.look();
   }
@@ -195,26 +222,42 @@ class Page {
   }
 
   /** @param {string} id */
-  #openJob(id) {
+  async #openJob(id) {
     if (this.isOpen(id)) return;
     this.own.add(id);
     this.#toasts.forget(id);
-    this.#put(new JobPage(this.app, id));
-    this.#watch = this.hub.job(id);
+    this.#follow(this.hub.job(id));
+    const later = await this.#later();
+    if (!this.isOpen(id)) return; // another page was opened meanwhile
+    if (later) this.#put(new later.JobPage(this.app, id));
+    else this.#giveUp();
   }
 
   #openList() {
+    this.#follow(null);
     if (!(this.#view instanceof JobsView)) this.#put(new JobsView(this.app));
     /** @type {JobsView} */ (this.#view).turnTo(wishOf(new URLSearchParams(location.search)));
+  }
+
+  /** @param {import('./watch.js').JobWatch|null} watch  instead of the one before */
+  #follow(watch) {
+    this.#watch?.close();
+    this.#watch = watch;
+  }
+
+  #giveUp() {
+    const note = new BlankNote();
+    this.#follow(null);
+    this.#view = null;
+    this.#main.replaceChildren(h('div', { class: 'wrap access' }, note));
+    note.tell(UNLOADED);
   }
 
   /** @param {JobsView|JobPage} view */
   #put(view) {
     const first = this.#view === null;
     const keyed = document.activeElement?.matches(':focus-visible');
-    const from = keyed && this.#view instanceof JobPage ? this.#view.job : null;
-    this.#watch?.close();
-    this.#watch = null;
+    const from = (keyed && this.#jobPage?.job) || null;
     this.#view = view;
     this.#main.replaceChildren(h('div', { class: 'wrap' }, view));
     view.paint();
@@ -224,7 +267,7 @@ class Page {
 
   /** Who comes back from a job by keys finds its row. @param {JobsView|JobPage} view @param {string|null} from */
   #focusView(view, from) {
-    if (view instanceof JobPage) return view.focusTitle();
+    if (!(view instanceof JobsView)) return view.focusTitle();
     if (from !== null && view.focusRow(from)) return;
     this.#main.focus({ preventScroll: true });
   }
@@ -240,8 +283,12 @@ class Page {
     if (document.hidden) this.#paintTab();
   }
 
-  openStart() {
-    if (this.app.canStart) this.#dialog.open();
+  async openStart() {
+    if (this.app.canStart && (await this.#later())) this.#dialog.open();
+  }
+
+  async #openKeys() {
+    if (await this.#later()) this.#keys.open();
   }
 
   /** @param {string} text */
@@ -261,7 +308,8 @@ class Page {
   #paint() {
     const now_ms = clock.now();
     const { link } = this.hub;
-    this.#paintLink(isOffline(link, now_ms, navigator.onLine), (link.lost_ms ?? now_ms) + this.store.state.ahead_ms);
+    set(document.documentElement, 'data-conn', isOffline(link, now_ms, navigator.onLine) ? 'off' : 'live');
+    this.#sayLink(link.lost_ms, now_ms);
     this.#pill.paint(now_ms);
     this.#banner.paint(now_ms);
     this.#popover.paint(this.store.state);
@@ -273,13 +321,13 @@ class Page {
     this.tidings.look();
   }
 
-  /** A long absence of the hub is said, and so is its end. @param {boolean} offline @param {number} lost_at */
-  #paintLink(offline, lost_at) {
-    set(document.documentElement, 'data-conn', offline ? 'off' : 'live');
-    if (offline === this.#offline) return;
-    this.#offline = offline;
-    const { head, text } = banner(lost_at);
-    this.say(offline ? `${head} ${text}` : 'Connected again.');
+  /** A long absence of the hub is said, and so is its end. @param {number|null} lost_ms @param {number} now_ms */
+  #sayLink(lost_ms, now_ms) {
+    const away = lost_ms !== null && now_ms - lost_ms >= SAID_MS;
+    if (away === this.#away || this.hub.link.name === 'stopped') return;
+    this.#away = away;
+    const { head, text } = banner((lost_ms ?? 0) + this.store.state.ahead_ms);
+    this.say(away ? `${head} ${text}` : 'Connected again.');
   }
 
   #paintAccess() {
@@ -306,7 +354,7 @@ class Page {
   }
 
   #paintTab() {
-    this.tab.paint(this.store.state, this.#view instanceof JobPage ? this.#view.job : null);
+    this.tab.paint(this.store.state, this.#jobPage?.job ?? null);
   }
 }
 

@@ -67,8 +67,9 @@ def test_what_is_only_spelled_like_an_import_is_none() -> None:
         ("export const { a } = b;", "expected a name, got '{'"),
         ("const a = 1, [b] = c;", "expected a name, got '['"),
         ("const a = 1", "expected ';', got ''"),
-        ("f();\nconst a = () => import('./x.js');", "a.js:2: expected imports and exports at the top level only"),
-        ("{ export { a }; }", "expected imports and exports at the top level only, got 'export'"),
+        ("f();\nconst a = () => import(address);", "a.js:2: expected imports and exports at the top level only, or im"),
+        ("{ export { a }; }", "or import('./file.js'), got 'export'"),
+        ("{ import", "or import('./file.js'), got 'import'"),
         ("const a$1 = 1;", "expected no $ at the end of a name, got 'a$1'"),
         ("f(a$);", "expected no $ at the end of a name, got 'a$'"),
         ("import {", "expected a name, got ''"),
@@ -82,3 +83,9 @@ def test_what_is_not_packed_is_refused(source: str, says: str | None) -> None:
     with pytest.raises(Unpackable) as caught:
         read(source)
     assert says in str(caught.value)
+
+
+def test_what_is_imported_when_it_is_wanted_is_a_part() -> None:
+    module = read("const later = () =>\n  import('./x.js');")
+    assert (module.parts, module.needs) == ({"./x.js": 2}, {})
+    assert "".join(token.text for token in module.body) == "constlater=()=>import('./x.js');"

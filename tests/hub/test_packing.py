@@ -132,6 +132,41 @@ def test_what_cannot_be_packed_is_refused_with_its_file_and_line(files: dict[str
     assert says in str(caught.value)
 
 
+def test_what_is_imported_when_it_is_wanted_is_a_script_beside_it_that_shares_what_both_need(tmp_path: Path) -> None:
+    files = {
+        "main.js": (
+            "import { count } from './shared.js';\nconsole.log('main', count());\n"
+            "import('./deep/part.js').then(({ tell, Own }) => console.log(tell(), new Own().name, count()));"
+        ),
+        "deep/part.js": (
+            "import { own } from './own.js';\nimport { count } from '../shared.js';\nconst name = 'part';\n"
+            "export const tell = () => `${name} ${count()} ${own}`;\nexport class Own {\n  name = own;\n}"
+        ),
+        "deep/own.js": "import { count } from '../shared.js';\nexport const own = `own${count()}`;",
+        "shared.js": "let times = 0;\nexport function count() { times += 1; return times; }",
+    }
+    main = Script(reading(files), "main.js")
+    (part,) = main.parts()
+    assert list(part.modules) == ["deep/own.js", "deep/part.js"]
+    (tmp_path / "main.js").write_text(main.packed())
+    (tmp_path / "part.js").write_text(part.packed())
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    assert run(f"await import('{(tmp_path / 'main.js').as_uri()}');") == "main 1\npart 3 own2 own2 4\n"
+
+
+def test_a_part_that_needs_nothing_of_the_whole_stands_alone(tmp_path: Path) -> None:
+    files = {"main.js": "import('./part.js').then(({ a }) => console.log(a));", "part.js": "export const a = 7;"}
+    main = Script(reading(files), "main.js")
+    (tmp_path / "main.mjs").write_text(main.packed().replace("part.js", "part.mjs"))
+    (tmp_path / "part.mjs").write_text(main.parts()[0].packed())
+    assert run(f"await import('{(tmp_path / 'main.mjs').as_uri()}');") == "7\n"
+
+
+def test_a_missing_part_is_missing() -> None:
+    with pytest.raises(FileNotFoundError):
+        packed({"main.js": "import('./part.js');"})
+
+
 def test_a_missing_entry_is_missing() -> None:
     with pytest.raises(FileNotFoundError):
         packed({})

@@ -43,9 +43,9 @@ test('between frames it goes on at its pace, and waits one and a half gaps on', 
 
 test('it does not enter the next phase, nor reach the end, by itself', () => {
   const fast = { ...frame(0.49), end: 0.5 };
-  const before = hear(null, { ...frame(0.4), end: 0.5 }, 0);
+  const before = hear(null, { ...frame(0.47), end: 0.5 }, 0);
   near(shownAt(hear(before, fast, 100), 60_000), 0.495);
-  near(shownAt(hear(hear(null, frame(0.9), 0), frame(0.99), 100), 60_000), 0.995);
+  near(shownAt(hear(hear(null, frame(0.97), 0), frame(0.99), 100), 60_000), 0.995);
   near(shownAt(hear(hear(null, frame(0.9), 0), frame(0.998), 100), 60_000), 0.998);
 });
 
@@ -77,11 +77,16 @@ test('a new attempt goes back to its checkpoint, however near', () => {
   near(shownAt(after, now + 60_000), 0.5);
 });
 
-test('a leap is eased, and takes 600 ms', () => {
+test('a leap is eased, takes 600 ms, and goes no further', () => {
   const after = hear(heard(0.1).glide, frame(0.9), 1_000);
-  const still = { ...after, speed: 0, limit: 0.9 };
-  assert.ok(shownAt(still, 1_300) > 0.7);
-  near(shownAt(still, 1_600), 0.9);
+  assert.ok(shownAt(after, 1_300) > 0.7);
+  near(shownAt(after, 1_600), 0.9);
+  near(shownAt(after, 60_000), 0.9);
+});
+
+test('it is never ahead by more than two points', () => {
+  const { glide } = heard(0.1, 0.2, 0.3);
+  near(shownAt(glide, 60_000), 0.32);
 });
 
 test('the end is reached in 300 ms', () => {

@@ -55,7 +55,7 @@ export class JobBar extends HTMLElement {
 
   /**
    * @param {SeenJob} job
-   * @param {() => string} spoken  the value in words, asked for only when it is due
+   * @param {(shown: number|null) => string} spoken  the value in words, asked for only when it is due
    * @param {Setting} setting
    */
   paint(job, spoken, { now, clock, lost_at }) {
@@ -112,12 +112,12 @@ export class JobBar extends HTMLElement {
     );
   }
 
-  /** @param {Bar} shape @param {() => string} spoken @param {number} now */
+  /** @param {Bar} shape @param {(shown: number|null) => string} spoken @param {number} now */
   #speak(shape, spoken, now) {
     if (shape.percent === null) return set(this, 'aria-valuetext', null);
     if (now - this.#spoken_ms < SPEAK_MS && this.hasAttribute('aria-valuetext')) return;
     this.#spoken_ms = now;
-    set(this, 'aria-valuetext', spoken());
+    set(this, 'aria-valuetext', spoken(this.#shown));
   }
 }
 

@@ -1,9 +1,9 @@
 /** `<job-hero>`: one job's percent, estimate, phase and bar, large; its counters below. */
 import { hold } from '../eta.js';
 import { errorName } from '../failures.js';
+import { join } from '../phrases.js';
 import { segmentLabels } from '../segments.js';
 import { ended, stateOf } from '../states.js';
-import { join } from '../phrases.js';
 import { sinceLines, spokenProgress, tell } from '../story.js';
 import { clock, clockSeconds, counts, duration, isBytes, label, number, percent, sentence, size } from '../words.js';
 import { each, h, measure, set, show, spans, write } from './dom.js';
@@ -201,7 +201,7 @@ export class JobHero extends HTMLElement {
   #paintBar(job, story, setting) {
     show(this.#bar, job.status !== 'succeeded');
     set(this.#bar, 'aria-label', job.title);
-    this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting);
+    this.#bar.paint(job, (fraction) => spokenProgress({ ...job, fraction }, story, setting.now), setting);
     const phases = job.phases.length > 1 && job.status !== 'succeeded';
     show(this.#segments, phases);
     if (phases) this.#paintSegments(job);

@@ -164,7 +164,7 @@ export class JobRow extends HTMLElement {
       'aria-describedby',
       shape.percent === null ? (story.under.length ? this.#under.id : this.#whenMore.id) : null,
     );
-    if (!settled) this.#bar.paint(job, () => spokenProgress(job, story, setting.now), setting);
+    if (!settled) this.#bar.paint(job, (fraction) => spokenProgress({ ...job, fraction }, story, setting.now), setting);
     this.#paintPercent(settled || shape.percent === null);
     show(this.#under, story.under.length > 0 && !settled);
     spans(this.#under, story.under);
