@@ -193,7 +193,7 @@ class Page {
   /** @param {import('./state.js').State} before */
   #changed(before) {
     const { state } = this.store;
-    if (state.jobs !== before.jobs) this.tidings.hear(before.jobs, state.jobs);
+    if (state.jobs !== before.jobs) this.tidings.hear(before.jobs, state.jobs, before.arriving !== null);
     this.#repaint();
   }
 

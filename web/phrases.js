@@ -79,8 +79,9 @@ export function retryText(job, now) {
 export const follows = ({ attempt, max_attempts }) => attempt < max_attempts;
 
 /** @param {SeenJob} job @returns {string|null} since when the attempt before was lost; `null`: it was not, as far as is known */
-export function lostBefore({ silent_at, attempts = [] }) {
-  if (silent_at !== null) return `silent since ${clockSeconds(silent_at)}`;
+export function lostBefore({ silent_at, heard_at, attempts = [] }) {
+  const since = silent_at ?? heard_at; // of the attempt that waits, nothing can have been heard
+  if (since !== null) return `silent since ${clockSeconds(since)}`;
   const last = attempts.at(-1);
   return last?.outcome === 'lost' ? `lost at ${clockSeconds(last.finished_at)}` : null;
 }

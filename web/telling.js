@@ -45,6 +45,9 @@ function savedAt(entry) {
   return parts.filter(Boolean).join(', ');
 }
 
+/** As the hub tells it. @param {LogEntry} entry @returns {Told} */
+const plain = ({ text }) => ({ text, note: '' });
+
 /** @type {Partial<Record<string, (entry: LogEntry, around: Around) => Told>>} */
 const TELL = {
   started: (entry, { most }) => ({
@@ -52,16 +55,23 @@ const TELL = {
     note: most > 1 ? `attempt ${entry.attempt}${entry.attempt <= most ? ` of ${most}` : ''}` : '',
   }),
   phase: (entry, around) => ({ text: entry.text, note: phaseBefore(entry, around) }),
-  checkpoint: (entry) => ({ text: 'Checkpoint', note: savedAt(entry) }),
+  checkpoint: (entry) => {
+    const note = savedAt(entry);
+    return note ? { text: 'Checkpoint', note } : plain(entry);
+  },
   cancel_delivered: (entry, around) => ({
     text: `${workerOf(entry, around)} has the request`,
     note: afterRequest(entry, around),
   }),
-  cancel_acknowledged: (entry, around) => ({
-    text: `${workerOf(entry, around)} confirmed${entry.text.replace(/^The work is stopping/, '')}`,
-    note: afterRequest(entry, around),
-  }),
-  lost: (entry) => ({ text: 'Worker lost', note: entry.text.replace(/^The worker has not been/, 'not') }),
+  cancel_acknowledged: (entry, around) => {
+    const [, what] = /^The work is stopping(.*)$/s.exec(entry.text) ?? [];
+    const text = what === undefined ? entry.text : `${workerOf(entry, around)} confirmed${what}`;
+    return { text, note: afterRequest(entry, around) };
+  },
+  lost: (entry) => {
+    const [, how] = /^The worker has not been (.+)$/s.exec(entry.text) ?? [];
+    return how ? { text: 'Worker lost', note: `not ${how}` } : plain(entry);
+  },
   entry: (entry) => ({ text: `${outputOf(entry) === null ? warning(entry) : ''}${entry.text}`, note: '' }),
 };
 
@@ -72,4 +82,4 @@ function warning({ level, text }) {
 }
 
 /** @param {LogEntry} entry @param {Around} around @returns {Told} */
-export const told = (entry, around) => TELL[entry.event]?.(entry, around) ?? { text: entry.text, note: '' };
+export const told = (entry, around) => TELL[entry.event]?.(entry, around) ?? plain(entry);

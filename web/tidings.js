@@ -32,22 +32,26 @@ export class Tidings {
     this.reader = reader;
   }
 
-  /** @param {Map<string, SeenJob>} before @param {Map<string, SeenJob>} jobs */
-  hear(before, jobs) {
+  /**
+   * @param {Map<string, SeenJob>} before
+   * @param {Map<string, SeenJob>} jobs
+   * @param {boolean} [late]  it is what was missed, not what happens
+   */
+  hear(before, jobs, late = false) {
     for (const job of this.own.ids.flatMap((id) => jobs.get(id) ?? [])) {
       const known = before.get(job.id);
       if (known === job) continue;
       this.announcer.say(news(known, job, this.reader.isOpen(job.id)));
-      if (justEnded(known, job)) this.#end(job);
+      if (justEnded(known, job)) this.#end(job, late || !this.reader.isLive());
     }
   }
 
-  /** @param {SeenJob} job */
-  #end(job) {
+  /** @param {SeenJob} job @param {boolean} late */
+  #end(job, late) {
     if (this.reader.isHidden()) this.notices.tell(endNotice(job));
     if (this.reader.isOpen(job.id)) return;
-    if (this.reader.isHidden() || !this.reader.isLive()) {
-      this.#wasAway ||= !this.reader.isLive();
+    if (late || this.reader.isHidden()) {
+      this.#wasAway ||= late;
       this.#missed.set(job.id, job);
     } else this.#toast(job);
   }

@@ -151,6 +151,7 @@ const ROWS = [
       attempt: 2,
       retry_at: now + 8_000,
       message: 'not heard for 60 s',
+      heard_at: null,
       attempts: [{ attempt: 1, outcome: 'lost', fraction: 0.4, started_at: 0, finished_at: now - 5_000, error: null }],
     },
     [

@@ -48,6 +48,12 @@ test('without what stood before, nothing is made up', () => {
   assert.equal(say(entry('cancel_acknowledged', 'The work is stopping'), []), 'The worker confirmed');
 });
 
+test('a text that is not the hub’s usual one is told as it is', () => {
+  assert.equal(say(entry('checkpoint', 'Checkpoint at 10,000 rows')), 'Checkpoint at 10,000 rows');
+  assert.equal(say(entry('cancel_acknowledged', 'Stopping now'), []), 'Stopping now');
+  assert.equal(say(entry('lost', 'Silent')), 'Silent');
+});
+
 test('another attempt’s lines are not its own', () =>
   assert.equal(say(entry('phase', 'Phase Parse', { attempt: 2 })), 'Phase Parse'));
 

@@ -18,9 +18,9 @@ function reading() {
     retry: () => null,
     reader: { isOpen: (id) => reader.open === id, isHidden: () => reader.hidden, isLive: () => reader.live },
   });
-  const end = (id, status = 'succeeded') => {
+  const end = (id, status = 'succeeded', late = false) => {
     const known = job({ id, title: id });
-    tidings.hear(new Map([[id, known]]), new Map([[id, { ...known, status, finished_at: NOW }]]));
+    tidings.hear(new Map([[id, known]]), new Map([[id, { ...known, status, finished_at: NOW }]]), late);
   };
   return { heard, reader, tidings, end };
 }
@@ -66,6 +66,14 @@ test('what ended while the hub could not be heard is told once it is heard again
   tidings.look();
   assert.deepEqual(heard.toasts, []);
   reader.live = true;
+  tidings.look();
+  assert.deepEqual(heard.toasts, ['Back online']);
+});
+
+test('what a snapshot tells after an absence is not what happens now', () => {
+  const { heard, tidings, end } = reading();
+  for (const id of ['j1', 'j2']) end(id, 'succeeded', true);
+  assert.deepEqual(heard.toasts, []);
   tidings.look();
   assert.deepEqual(heard.toasts, ['Back online']);
 });
