@@ -308,7 +308,7 @@ class Page {
   #paint() {
     const now_ms = clock.now();
     const { link } = this.hub;
-    set(document.documentElement, 'data-conn', isOffline(link, now_ms, navigator.onLine) ? 'off' : 'live');
+    this.#paintLost(isOffline(link, now_ms, navigator.onLine));
     this.#sayLink(link.lost_ms, now_ms);
     this.#pill.paint(now_ms);
     this.#banner.paint(now_ms);
@@ -319,6 +319,13 @@ class Page {
     this.#focus.keep();
     this.#paintTab();
     this.tidings.look();
+  }
+
+  /** All rows are told otherwise from here on, whatever their jobs do. @param {boolean} lost */
+  #paintLost(lost) {
+    const before = document.documentElement.dataset.conn;
+    set(document.documentElement, 'data-conn', lost ? 'off' : 'live');
+    if (document.documentElement.dataset.conn !== before) this.app.stamp += 1;
   }
 
   /** A long absence of the hub is said, and so is its end. @param {number|null} lost_ms @param {number} now_ms */

@@ -65,8 +65,8 @@ const TELL = {
   }),
   cancel_acknowledged: (entry, around) => {
     const [, what] = /^The work is stopping(.*)$/s.exec(entry.text) ?? [];
-    const text = what === undefined ? entry.text : `${workerOf(entry, around)} confirmed${what}`;
-    return { text, note: afterRequest(entry, around) };
+    if (what === undefined) return plain(entry);
+    return { text: `${workerOf(entry, around)} confirmed${what}`, note: afterRequest(entry, around) };
   },
   lost: (entry) => {
     const [, how] = /^The worker has not been (.+)$/s.exec(entry.text) ?? [];

@@ -59,11 +59,9 @@ export function tiles(job, all) {
 /** @param {SeenJob} job @returns {string} how much was done at its checkpoint */
 const savedAt = ({ checkpoint, unit }) => (checkpoint?.done ? counts(checkpoint.done, null, unit) : '');
 
-/** What the tiles below do not tell. @param {SeenJob} job @param {Story} story */
+/** What is told nowhere else on the page. @param {SeenJob} job @param {Story} story */
 const beside = (job, story) =>
-  job.status === 'cancelling'
-    ? story.under
-    : story.under.filter((bit) => /\/(s|min|h)$/.test(bit.text) || bit.text === 'total unknown');
+  stateOf(job) === 'stopping' ? story.under.slice(0, 1) : story.under.filter((bit) => bit.text === 'total unknown');
 
 /**
  * The line beside the estimate: when it is done, and how sure that is.

@@ -1,10 +1,11 @@
 /** `<job-history>`: how long earlier runs of the kind took, with this one beside them. */
 import { elapsed } from '../eta.js';
-import { ended } from '../states.js';
+import { ended, stateOf } from '../states.js';
 import { duration, number, percent } from '../words.js';
 import { each, h, measure, set, show, write } from './dom.js';
 
 const SHOWN = 20;
+const PACED = ['running', 'stalled', 'paused'];
 const PACE = 0.1; // within a tenth of the usual pace is the usual pace
 
 /** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../wire.js').History} History */
@@ -25,7 +26,7 @@ export function typicalAt(curve, time) {
 export function paceText(job, history, elapsed_s) {
   if (!history.typical)
     return history.runs.length ? 'Too few earlier runs to compare with.' : 'No earlier runs of this kind.';
-  if (job.fraction === null || ended(job)) return '';
+  if (job.fraction === null || !PACED.includes(stateOf(job))) return '';
   const usual = typicalAt(history.curve ?? [], elapsed_s / history.typical.p50_s);
   const ratio = usual > 0 ? job.fraction / usual : 1;
   const pace = ratio < 1 - PACE ? 'Slower than usual' : ratio > 1 + PACE ? 'Faster than usual' : 'At the usual pace';
