@@ -9,17 +9,16 @@ import './elements/connection-pill.js';
 import './elements/page-banner.js';
 import './elements/toast-stack.js';
 import { BlankNote } from './elements/blank-note.js';
-import { JobsView } from './elements/jobs-view.js';
 import { h, set, show } from './elements/dom.js';
 import { Focus } from './focus.js';
 import { Keyboard } from './keyboard.js';
 import { Notices } from './notices.js';
-import { wishOf } from './order.js';
 import { OwnJobs } from './own.js';
 import { Painter } from './painter.js';
 import { access, banner, isOffline } from './status.js';
 import { Tab } from './tab.js';
 import { Tidings } from './tidings.js';
+import { Views } from './views.js';
 
 const CALM = matchMedia('(prefers-reduced-motion: reduce)');
 const NOTICED_MS = 2_000; // shorter absences are told to nobody
@@ -28,17 +27,9 @@ const SAID_MS = 10_000; // the same aloud
 /** @template {Element} T @param {string} selector @returns {T} an element of index.html */
 const find = (selector) => /** @type {T} */ (document.querySelector(selector));
 
-/** @typedef {import('./elements/job-page.js').JobPage} JobPage @typedef {typeof import('./later.js')} Later */
-
-const UNLOADED = {
-  icon: 'plug',
-  title: 'This page could not be loaded',
-  text: 'It is tried again when the hub can be reached. Jobs keep running.',
-};
+/** @typedef {typeof import('./later.js')} Later */
 
 class Page {
-  /** @type {JobsView|JobPage|null} */
-  #view = null;
   /** @type {Promise<Later|null>|null} */
   #loading = null;
   #main = /** @type {HTMLElement} */ (find('main'));
@@ -52,8 +43,6 @@ class Page {
   #focus = new Focus(this.#main);
   #access = new BlankNote();
   #away = false;
-  /** @type {import('./watch.js').JobWatch|null} of the job whose page is open */
-  #watch = null;
 
   constructor() {
     this.hub = connect(location.origin);
@@ -76,10 +65,16 @@ class Page {
       now: clock.now,
       calm: () => CALM.matches,
     });
+    this.views = new Views({
+      main: this.#main,
+      app: this.app,
+      later: () => this.#later(),
+      opened: (id) => this.#toasts.forget(id),
+    });
     this.tidings = this.#tidings();
     this.tab = this.#tab();
     for (const element of [this.#pill, this.#banner, this.#popover]) element.app = this.app;
-    this.#main.before(h('div', { class: 'wrap access' }, this.#access));
+    this.#main.before(h('div', { class: 'wrap access', role: 'main' }, this.#access));
   }
 
   #tidings() {
@@ -90,7 +85,7 @@ class Page {
       notices: this.app.notices,
       retry: (job) => this.app.retryOf(job),
       reader: {
-        isOpen: (id) => this.isOpen(id),
+        isOpen: (id) => this.views.isOpen(id),
         isHidden: () => document.hidden,
         isLive: () => this.hub.link.name === 'live',
       },
@@ -114,15 +109,15 @@ class Page {
     this.hub.addEventListener('link', ({ detail: { before } }) => this.#linkChanged(before));
     this.hub.addEventListener('change', ({ detail: { before } }) => this.#changed(before));
     this.hub.feed();
-    this.#turn();
+    this.views.turn();
     this.#listen();
     this.painter.start();
   }
 
   #listen() {
-    addEventListener('popstate', () => this.#turn());
+    addEventListener('popstate', () => this.views.turn());
     document.addEventListener('visibilitychange', () => this.app.refresh());
-    document.addEventListener('click', (event) => this.#clicked(event));
+    document.addEventListener('click', (event) => this.views.clicked(event));
     find('#keys').addEventListener('click', () => this.#openKeys());
     new Keyboard({
       main: this.#main,
@@ -131,29 +126,19 @@ class Page {
       start: () => this.openStart(),
       keys: () => this.#openKeys(),
       go: (path) => this.go(path),
-      job: () => this.#jobPage,
+      job: () => this.views.jobPage,
     });
   }
 
   #search() {
-    if (!(this.#view instanceof JobsView)) this.go('/');
-    if (this.#view instanceof JobsView) this.#view.focusSearch();
+    if (!this.views.list) this.go('/');
+    this.views.list?.focusSearch();
   }
 
   /** A notice of the system was clicked. @param {string} id */
   #comeTo(id) {
     globalThis.focus();
     this.go(`/jobs/${encodeURIComponent(id)}`);
-  }
-
-  /** @param {string} id @returns {boolean} its page is open */
-  isOpen(id) {
-    return this.#watch?.id === id;
-  }
-
-  /** @returns {JobPage|null} */
-  get #jobPage() {
-    return this.#view instanceof JobsView ? null : this.#view;
   }
 
   /** @returns {Promise<Later|null>} what the first view does not need; `null` while it cannot be had */
@@ -184,7 +169,7 @@ class Page {
   }
 
   #live() {
-    if (!this.#view) this.#turn();
+    if (!this.views.shown) this.views.turn();
     this.#later();
     this.app.learnKinds();
     this.tidings.look();
@@ -197,79 +182,14 @@ class Page {
     this.#repaint();
   }
 
-  /** @param {MouseEvent} event  a plain click on a link to one of this page's own addresses */
-  #clicked(event) {
-    const link = event.target instanceof Element ? event.target.closest('a') : null;
-    if (!link || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-    const ours = link.origin === location.origin && (link.pathname === '/' || /^\/jobs\/[^/]+$/.test(link.pathname));
-    if (!ours || link.hasAttribute('download') || link.target || link.hash) return;
-    event.preventDefault();
-    this.go(link.pathname + link.search);
-  }
-
   /** @param {string} path @param {{replace?: boolean}} [how] */
-  go(path, { replace = false } = {}) {
-    history[replace ? 'replaceState' : 'pushState'](null, '', path);
-    this.#turn();
+  go(path, how) {
+    this.views.go(path, how);
   }
 
-  /** Shows what the address says. */
-  #turn() {
-    const id = /^\/jobs\/([^/]+)$/.exec(location.pathname)?.[1];
-    if (id) this.#openJob(decodeURIComponent(id));
-    else this.#openList();
-    this.app.refresh();
-  }
-
-  /** @param {string} id */
-  async #openJob(id) {
-    if (this.isOpen(id)) return;
-    this.own.add(id);
-    this.#toasts.forget(id);
-    this.#follow(this.hub.job(id));
-    const later = await this.#later();
-    if (!this.isOpen(id)) return; // another page was opened meanwhile
-    if (later) this.#put(new later.JobPage(this.app, id));
-    else this.#giveUp();
-  }
-
-  #openList() {
-    this.#follow(null);
-    if (!(this.#view instanceof JobsView)) this.#put(new JobsView(this.app));
-    /** @type {JobsView} */ (this.#view).turnTo(wishOf(new URLSearchParams(location.search)));
-  }
-
-  /** @param {import('./watch.js').JobWatch|null} watch  instead of the one before */
-  #follow(watch) {
-    this.#watch?.close();
-    this.#watch = watch;
-  }
-
-  #giveUp() {
-    const note = new BlankNote();
-    this.#follow(null);
-    this.#view = null;
-    this.#main.replaceChildren(h('div', { class: 'wrap access' }, note));
-    note.tell(UNLOADED);
-  }
-
-  /** @param {JobsView|JobPage} view */
-  #put(view) {
-    const first = this.#view === null;
-    const keyed = document.activeElement?.matches(':focus-visible');
-    const from = (keyed && this.#jobPage?.job) || null;
-    this.#view = view;
-    this.#main.replaceChildren(h('div', { class: 'wrap' }, view));
-    view.paint();
-    if (!first) scrollTo(0, 0);
-    if (!first) this.#focusView(view, from);
-  }
-
-  /** Who comes back from a job by keys finds its row. @param {JobsView|JobPage} view @param {string|null} from */
-  #focusView(view, from) {
-    if (!(view instanceof JobsView)) return view.focusTitle();
-    if (from !== null && view.focusRow(from)) return;
-    this.#main.focus({ preventScroll: true });
+  /** @param {string} id @returns {boolean} */
+  isOpen(id) {
+    return this.views.isOpen(id);
   }
 
   /** Somebody did something here. */
@@ -314,7 +234,7 @@ class Page {
     this.#banner.paint(now_ms);
     this.#popover.paint(this.store.state);
     this.#paintAccess();
-    this.#view?.paint();
+    this.views.shown?.paint();
     this.#focusStarted();
     this.#focus.keep();
     this.#paintTab();
@@ -356,12 +276,11 @@ class Page {
   /** The row of a job that was just started gets the focus once it is there. */
   #focusStarted() {
     const id = this.app.focused;
-    if (!id || !(this.#view instanceof JobsView) || !this.#view.focusRow(id)) return;
-    this.app.focused = null;
+    if (id && this.views.list?.focusRow(id)) this.app.focused = null;
   }
 
   #paintTab() {
-    this.tab.paint(this.store.state, this.#jobPage?.job ?? null);
+    this.tab.paint(this.store.state, this.views.jobPage?.job ?? null);
   }
 }
 

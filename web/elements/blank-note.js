@@ -41,7 +41,7 @@ export class BlankNote extends HTMLElement {
     show(this, true);
     this.#once(`tell ${note.title} ${note.text}`, () => [
       icon(note.icon, null, 'c-3'),
-      h('h2', {}, note.title),
+      h('h1', {}, note.title),
       h('p', {}, note.text),
       ...(below ? [below] : []),
     ]);

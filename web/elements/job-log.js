@@ -88,14 +88,19 @@ export class JobLog extends HTMLElement {
   #follow = h('button', { type: 'button', class: 'textlink', click: () => this.#jump() });
   #earlier = h('button', { type: 'button', class: 'textlink', click: () => this.#showEarlier() }, 'Show earlier');
   #before = h('p', { class: 'earlier', hidden: true }, this.#earlier);
-  #rows = h('ol', {
-    class: 'log',
-    role: 'log',
-    'aria-live': 'off',
-    'aria-label': 'Events',
-    tabindex: 0,
-    scroll: () => this.#scrolled(),
-  });
+  #rows = h('ol');
+  #window = h(
+    'div',
+    {
+      class: 'log',
+      role: 'log',
+      'aria-live': 'off',
+      'aria-label': 'Events',
+      tabindex: 0,
+      scroll: () => this.#scrolled(),
+    },
+    this.#rows,
+  );
 
   connectedCallback() {
     if (this.firstChild) return;
@@ -105,7 +110,7 @@ export class JobLog extends HTMLElement {
         { class: 'card', 'aria-labelledby': 'log-title' },
         h('header', {}, h('h2', { id: 'log-title' }, 'Events'), this.#count, this.#output, this.#follow),
         this.#before,
-        this.#rows,
+        this.#window,
       ),
     );
   }
@@ -126,7 +131,7 @@ export class JobLog extends HTMLElement {
       : story.entries.filter((entry) => entry.n > (this.#painted?.last ?? 0)).length;
     this.#painted = story;
     this.#paintStory(story);
-    if (following) this.#rows.scrollTop = this.#rows.scrollHeight;
+    if (following) this.#window.scrollTop = this.#window.scrollHeight;
     this.#paintFollow();
   }
 
@@ -174,7 +179,7 @@ export class JobLog extends HTMLElement {
   }
 
   #atEnd() {
-    return this.#rows.scrollHeight - this.#rows.scrollTop - this.#rows.clientHeight < AT_END_PX;
+    return this.#window.scrollHeight - this.#window.scrollTop - this.#window.clientHeight < AT_END_PX;
   }
 
   #scrolled() {
@@ -191,15 +196,15 @@ export class JobLog extends HTMLElement {
   }
 
   #jump() {
-    this.#rows.scrollTop = this.#rows.scrollHeight;
-    this.#rows.focus();
+    this.#window.scrollTop = this.#window.scrollHeight;
+    this.#window.focus();
   }
 
   #toggleOutput() {
     this.#quiet = !this.#quiet;
     const following = this.#atEnd();
     if (this.#painted) this.#paintStory(this.#painted);
-    if (following) this.#rows.scrollTop = this.#rows.scrollHeight;
+    if (following) this.#window.scrollTop = this.#window.scrollHeight;
     this.#paintFollow();
   }
 
@@ -207,7 +212,7 @@ export class JobLog extends HTMLElement {
     const story = this.#painted;
     if (!story) return;
     this.#kept += EARLIER_AT_ONCE;
-    const height = this.#rows.scrollHeight;
+    const height = this.#window.scrollHeight;
     this.#earlier.disabled = true;
     const answer = await this.app.api
       .log(this.#job, { before: story.entries[0].n, limit: EARLIER_AT_ONCE })
@@ -217,7 +222,7 @@ export class JobLog extends HTMLElement {
     this.#painted = story.entries.length ? { ...story } : null;
     this.#tell(this.app.store.state.stories.get(this.#job));
     if (answer.entries.length === 0) show(this.#before, false);
-    this.#rows.scrollTop += this.#rows.scrollHeight - height;
+    this.#window.scrollTop += this.#window.scrollHeight - height;
   }
 }
 

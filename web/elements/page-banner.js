@@ -1,6 +1,6 @@
 /** `<page-banner>`: what everybody must know before reading on. */
 import { banner, isOffline } from '../status.js';
-import { h, show, write } from './dom.js';
+import { h, set, show, write } from './dom.js';
 import { icon } from './icon.js';
 
 const STORAGE = {
@@ -18,6 +18,8 @@ export class PageBanner extends HTMLElement {
     if (this.firstChild) return;
     this.className = 'banner';
     this.hidden = true;
+    set(this, 'role', 'region');
+    set(this, 'aria-label', 'State of the hub');
     this.append(h('div', { class: 'wrap' }, icon('plug', null, 'c-warn'), h('p', {}, this.#head, ' ', this.#text)));
   }
 

@@ -58,9 +58,14 @@ export class QuestionBox {
     this.#put(telling(title, text), opener);
   }
 
-  /** A job that ended meanwhile needs no question. @param {(id: string) => SeenJob|null|undefined} jobOf */
+  /**
+   * A job that ended meanwhile needs no question, and one whose button moved is asked about there.
+   * @param {(id: string) => SeenJob|null|undefined} jobOf
+   */
   paint(jobOf) {
-    if (!this.#about || !this.element.matches(':popover-open')) return;
+    if (!this.element.matches(':popover-open')) return;
+    if (this.#opener) this.#place(this.#opener.getBoundingClientRect());
+    if (!this.#about) return;
     const job = jobOf(this.#about.job.id);
     if (!job || job.finished_at !== null) this.element.hidePopover();
   }
