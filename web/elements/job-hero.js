@@ -95,7 +95,7 @@ export class JobHero extends HTMLElement {
   #sign = h('small', {}, '%');
   #big = h('p', { class: 'pct' }, this.#percent, this.#sign);
   #main = h('strong');
-  #sub = h('span');
+  #sub = h('bdi');
   #since = h('p', { class: 'since' });
   #head = h('bdi');
   #step = h('span', { class: 'step' });
