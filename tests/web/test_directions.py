@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from playwright.async_api import expect
 
 from tests.web.conftest import Staging
 from tests.web.scenes import Scene, one_job
@@ -58,5 +59,6 @@ def turned(state: str) -> Scene:
 async def test_what_comes_from_outside_is_kept_apart(state: str, staged: Staging) -> None:
     for path in ("/", f"/jobs/{ME}"):
         stage = await staged(turned(state), path)
-        assert await stage.page.get_by_text(HEBREW).count() > 3
+        await stage.page.evaluate("customElements.whenDefined('start-dialog').then(() => 0)")  # then all is loaded
+        await expect(stage.page.get_by_text(HEBREW).nth(3)).to_be_attached()
         assert await stage.page.evaluate(LOOSE, HEBREW) == []
