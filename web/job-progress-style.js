@@ -38,7 +38,7 @@ border-radius:7px;background:var(--surface);color:var(--ink);font:inherit;font-s
 .btn:hover{border-color:var(--control)}
 .quiet,[data-size=compact] [data-verb=cancel]{border-color:transparent;background:none;color:var(--ink-2)}
 .danger{color:var(--bad);border-color:color-mix(in srgb,var(--bad) 45%,var(--line))}
-.btn:disabled{border-color:transparent;background:none;color:var(--ink-3);cursor:default}`;
+.btn[aria-disabled]{border-color:transparent;background:none;color:var(--ink-3);cursor:default}`;
 
 const BAR = `
 .bar{position:relative;display:flex;height:6px;color:var(--run);print-color-adjust:exact;--tip:3px;--way:1}
@@ -70,6 +70,7 @@ border-radius:var(--jp-radius,10px);background:var(--surface)}
 .jp:dir(rtl) .name{justify-content:flex-end}
 .title,.rest,.text,.eta,.foot{overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .rest{flex:0 1 auto}
+.title[hidden]~.rest{display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:2;white-space:normal}
 .title[href]:hover{text-decoration:underline;text-decoration-color:color-mix(in srgb,currentColor 35%,#0000);text-underline-offset:3px}
 .pct{font-weight:600;white-space:nowrap}
 .jp .bar{margin:8px 0 7px}
@@ -135,7 +136,8 @@ border-radius:12px;background:var(--jp-surface,light-dark(#fff,#1c2023));box-sha
 .pop .btn{min-height:32px;padding:0 12px}`;
 
 const MEDIA = `
-@media (forced-colors:active){.bar i{border:1px solid CanvasText}.bar span span{background:Highlight;forced-color-adjust:none}.bar>b{background:CanvasText}}
+@media (forced-colors:active){.bar,.bar[data-b]{forced-color-adjust:none;color:Highlight;--track:Canvas;--surface:Canvas;--ink:CanvasText;--bad:CanvasText;--idle:CanvasText}
+.bar i{border:1px solid CanvasText}}
 @media (prefers-reduced-motion:reduce){.bar span span{transition:none;animation:none}
 [data-moving] span{width:auto!important;inset-inline-end:0!important;transform:none!important;background:repeating-linear-gradient(90deg,currentColor 0 6px,#0000 6px 12px)}}`;
 

@@ -203,7 +203,6 @@ export class JobProgress extends HTMLElement {
   #paintPlain(card) {
     this.#card.bar.clear();
     this.#card.paint(card, this.#form, null);
-    this.#card.button.disabled = false;
   }
 
   /** @param {Hub} hub @param {SeenJob} job @param {Setting} setting */
@@ -212,9 +211,9 @@ export class JobProgress extends HTMLElement {
     const { origin } = hub.api;
     const told = { story: this.#story(job, setting), now, lost_at, link: this.#linkText(hub), hub: origin };
     const card = jobCard(job, this.#form, told);
+    if (card.act && this.#actions?.isPending(job.id)) card.act = { ...card.act, enabled: false };
     this.#paintBar(job, setting);
     this.#card.paint(card, this.#form, `${origin}/jobs/${encodeURIComponent(job.id)}`);
-    this.#card.button.disabled = !card.act?.enabled || this.#actions?.isPending(job.id) === true;
   }
 
   /** Estimates change in steps. @param {SeenJob} job @param {Setting} setting */
@@ -253,7 +252,7 @@ export class JobProgress extends HTMLElement {
 
   #act() {
     const { button } = this.#card;
-    const { verb } = button.dataset;
+    const verb = button.hasAttribute('aria-disabled') ? '' : button.dataset.verb;
     const job = this.state;
     if (verb === 'again') this.#hub?.connection.retryNow();
     if (job && verb === 'retry') this.#actions?.act(verb, job, button);

@@ -268,6 +268,25 @@ async def test_another_job_and_another_place_are_taken_up_at_any_time(
     assert await bar.evaluate(STATE) == "running"
 
 
+async def test_a_page_without_bars_leaves_the_hub_alone(
+    open_hub: HubProcess, host: Host, context: BrowserContext
+) -> None:
+    worker = await Worker.open(open_hub, title="First")
+    page = await context.new_page()
+    host.files["/"] = HOSTILE + script(open_hub.url) + widget(worker.job)
+    async with page.expect_websocket() as opening:
+        await page.goto(host.url)
+    bar = page.locator("job-progress")
+    await expect(bar).to_contain_text("First")
+    socket = await opening.value
+    async with socket.expect_event("close"):
+        await bar.evaluate("bar => { window.kept = bar; bar.remove() }")
+    async with page.expect_websocket():
+        await page.evaluate("document.body.append(window.kept)")
+    await worker.lasting("finish", outcome="succeeded")
+    await expect(bar).to_contain_text("First is done")
+
+
 async def test_a_page_hears_of_changes_and_once_of_the_end(
     open_hub: HubProcess, host: Host, context: BrowserContext
 ) -> None:
@@ -384,10 +403,12 @@ async def test_a_cancel_asks_first_and_is_offered_only_where_wanted(hub: HubProc
     await button(page, "Cancel job").click()
     await worker.told("cancel")
     await expect(bar).to_contain_text("Cancel requested")
+    await expect(button(page, "Requested Import orders")).to_be_focused()
     await worker.lasting("cancel_ack", message="Rolling back")
     await expect(bar).to_contain_text("Stopping: Rolling back")
     await worker.lasting("finish", outcome="cancelled", message="Rolled back")
     await expect(bar).to_contain_text("Cancelled")
+    await expect(page.get_by_role("link", name="Details of Import orders")).to_be_focused()
 
 
 async def test_a_cancel_that_was_not_sent_says_so_and_is_not_queued(hub: HubProcess, context: BrowserContext) -> None:

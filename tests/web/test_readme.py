@@ -45,6 +45,7 @@ class Shop:
         self.host = host
         self.hub = hub
         self.worker = worker
+        self.sockets: list[str] = []  # that its pages opened
 
     def filled(self, example: str) -> str:
         """An example with this hub and this job in it."""
@@ -53,6 +54,7 @@ class Shop:
     async def show(self, context: BrowserContext, *parts: str) -> Page:
         self.host.files["/"] = '<!doctype html><html lang="en"><link rel="icon" href="data:,">' + "".join(parts)
         page = await context.new_page()
+        page.on("websocket", lambda socket: self.sockets.append(socket.url))
         await page.goto(self.host.url)
         return page
 
@@ -119,6 +121,7 @@ async def test_the_reference_hears_of_the_end_and_counts_jobs(shop: Shop, contex
     await shop.worker.lasting("finish", outcome="succeeded")
     await expect(page.locator("output")).to_have_text("0 running, 1 finished")
     await expect(page).to_have_url(re.compile("#library.zip$"))
+    assert shop.sockets == [f"{shop.hub.socket_url}/ws"]
 
 
 def test_the_package_is_used_as_told(project: Path) -> None:

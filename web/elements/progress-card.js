@@ -106,8 +106,15 @@ export class ProgressCard {
     set(this.#file, 'title', file?.name);
     write(/** @type {Element} */ (this.#file.firstChild), file?.text ?? '');
     set(this.#file, 'aria-label', file && `Download ${file.name}`);
+    this.#paintButton(title, act);
+  }
+
+  /** Whoever stands on it is not left nowhere. @param {string} title @param {Card['act']} act */
+  #paintButton(title, act) {
+    if (!act && this.button.matches(':focus')) (this.#details.href ? this.#details : this.#title).focus();
     show(this.button, act !== null);
     write(this.button, act?.text ?? '');
+    set(this.button, 'aria-disabled', act !== null && !act.enabled ? 'true' : null);
     set(this.button, 'data-verb', act?.verb);
     set(this.button, 'aria-label', act && title ? `${act.text} ${title}` : null);
     set(this.button, 'aria-haspopup', act?.verb === 'cancel' || act?.verb === 'force' ? 'dialog' : null);
