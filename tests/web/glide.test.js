@@ -144,15 +144,16 @@ test('a frame tells what moves, and where its phase ends', () => {
   assert.equal(frameOf(job({ status: 'succeeded', fraction: null }), true)?.value, 1);
 });
 
-test('frames are asked for only while something moves', () => {
+test('frames are asked for only while something moves, and every 30 ms one is a step', () => {
   const asked = [];
   const motion = new Motion((call) => asked.push(call));
   let steps = 0;
   const mover = { step: () => (steps += 1) < 3 };
   motion.add(mover);
   motion.add(mover);
-  while (asked.length) asked.shift()();
-  assert.equal(steps, 3);
+  let frames = 0;
+  while (asked.length) asked.shift()((frames += 1) * 16);
+  assert.deepEqual([steps, frames], [3, 5]);
   motion.add({ step: () => false });
   assert.equal(asked.length, 1);
 });

@@ -49,7 +49,10 @@ export function svg(tag, attributes = {}, ...children) {
 
 /** @param {Node} node @param {string} text */
 export function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
+  const only = node.firstChild;
+  if (only instanceof Text && only === node.lastChild) {
+    if (only.data !== text) only.data = text; // in place: a new node would be laid out anew
+  } else if (node.textContent !== text) node.textContent = text;
 }
 
 /** @param {HTMLElement} element @param {boolean} shown */

@@ -79,16 +79,17 @@ export class JobBar extends HTMLElement {
     if (!this.#glide || !this.isConnected || this.unseen) return false;
     const now = this.#now();
     this.#painted_ms = now;
-    this.#show(now);
+    if (this.#at(now) !== this.#shown) this.#show(now);
     return moves(this.#glide, now);
   }
 
+  /** @param {number} now @returns {number|null} the fraction to show */
+  #at = (now) => this.#glide && Math.floor(shownAt(this.#glide, now) * FINEST + 1e-6) / FINEST;
+
   /** @param {number} now */
   #show(now) {
-    const job = /** @type {SeenJob} */ (this.#job);
-    const shown = this.#glide && Math.floor(shownAt(this.#glide, now) * FINEST + 1e-6) / FINEST;
-    this.#shown = shown;
-    const shape = bar(job, shown);
+    this.#shown = this.#at(now);
+    const shape = bar(/** @type {SeenJob} */ (this.#job), this.#shown);
     set(this, 'data-b', shape.look || null);
     this.#paintParts(shape);
     const before = this.getAttribute('aria-valuenow');
