@@ -249,15 +249,14 @@ class Stage:
     # ── What the page asks ────────────────────────────────────────────────────
 
     def _begun(self, request: Request) -> None:
+        self._waiting += 1
         if "/api/" in request.url:
-            self._waiting += 1
             self.asked.append((request.method, request.url.removeprefix(ADDRESS)))
 
-    def _ended(self, request: Request) -> None:
-        if "/api/" in request.url:
-            self._waiting -= 1
-            if not self._waiting:
-                self._quiet.set()
+    def _ended(self, _: Request) -> None:
+        self._waiting -= 1
+        if not self._waiting:
+            self._quiet.set()
 
     async def _serve(self, route: Route) -> None:
         if self.reachable:

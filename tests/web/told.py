@@ -197,7 +197,7 @@ IMPORTS: dict[str, Callable[[], Job]] = {
     "stalled": lambda: importing(stalled=True, **NO_ETA, advanced_at=NOW - 45_000, heard_at=NOW - 3_000),
     "lost": lambda: importing(status="lost", **NO_ETA, advanced_at=NOW - 38_000, heard_at=NOW - 38_000),
     "waiting": lambda: importing(
-        status="queued", attempt=2, **NO_ETA, retry_at=NOW + 8_000, heard_at=NOW - 38_000, error=None,
+        status="queued", attempt=2, **NO_ETA, retry_at=NOW + 8_000, heard_at=NOW - 38_000, fraction=0.5798, done=30_000,
         attempts=[{"attempt": 1, "outcome": "lost", "fraction": 0.5949, "started_at": STARTED,
                    "finished_at": NOW - 8_000, "error": None}],
     ),

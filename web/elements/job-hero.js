@@ -144,7 +144,8 @@ export class JobHero extends HTMLElement {
     show(this.#big, shown !== null && job !== null && stateOf(job) !== 'queued');
     if (shown === null || !job) return;
     const digits = (job.typical?.p50_s ?? 0) > FINE_FROM_S ? 1 : 0;
-    const [, figure = '', rest = ''] = /^(\D*[\d.,]+)(.*)$/s.exec(percent(shown, shown >= 1, digits)) ?? [];
+    const done = job.status === 'succeeded' && shown === 1;
+    const [, figure = '', rest = ''] = /^(\D*[\d.,]+)(.*)$/s.exec(percent(shown, done, digits)) ?? [];
     write(this.#percent, figure);
     write(this.#sign, rest);
   }

@@ -173,7 +173,8 @@ export class JobRow extends HTMLElement {
   /** The same as the bar shows. @param {boolean} none */
   #paintPercent(none) {
     const { shown } = this.#bar;
-    write(this.#percent, none || shown === null ? '' : percent(shown, shown >= 1));
+    const done = this.job?.status === 'succeeded' && shown === 1;
+    write(this.#percent, none || shown === null ? '' : percent(shown, done));
   }
 
   /** Estimates change in steps. @param {Story} story @param {number} now */
