@@ -1,7 +1,7 @@
 /** `<job-row>`: one job in a list. Built once; afterwards only what changed is written. */
 import { hold } from '../eta.js';
 import { answering } from '../keys.js';
-import { STATE_NAMES, stateOf } from '../states.js';
+import { ended, STATE_NAMES, stateOf } from '../states.js';
 import { meta, spokenProgress, tell } from '../story.js';
 import { childrenText } from '../tree.js';
 import { number, percent } from '../words.js';
@@ -13,6 +13,7 @@ import { JobBar } from './job-bar.js';
 /** @typedef {import('../state.js').SeenJob} SeenJob @typedef {import('../story.js').Story} Story */
 
 const UNSEEN_MS = 1_000;
+const ENDED_MS = 60_000;
 /** A second action has room for an icon. @type {Record<string, string>} */
 const SECOND_ICONS = { pause: 'pause', cancel: 'x' };
 
@@ -90,14 +91,15 @@ export class JobRow extends HTMLElement {
   }
 
   /**
-   * What nobody sees, and what did not change, is painted once a second.
+   * What nobody sees, and what did not change, is painted once a second; what has ended stays as it is, but for the day.
    * @param {SeenJob} job
    * @param {{now: number, stamp: number}} given  `stamp`: how often somebody did something here
    * @returns {boolean}
    */
   isDue(job, { now, stamp }) {
-    const late = now - this.#painted_at >= UNSEEN_MS || now < this.#painted_at;
     const news = job !== this.job || stamp !== this.#stamp;
+    const patience_ms = ended(job) && !news ? ENDED_MS : UNSEEN_MS;
+    const late = now - this.#painted_at >= patience_ms || now < this.#painted_at;
     return late || (news && this.#onScreen);
   }
 
