@@ -35,7 +35,7 @@ export function asking(job, kind) {
   const stop_s = kind?.stop_p50_s;
   const usual = stop_s ? `This usually takes ${about(usualStep(stop_s))}.` : '';
   const note = kind?.cancel_note
-    ? noteText(kind.cancel_note)
+    ? isolated(noteText(kind.cancel_note))
     : `${job.worker ? isolated(job.worker) : 'The worker'} is asked to stop and to clean up.`;
   return {
     title: 'Cancel this job?',

@@ -1,6 +1,6 @@
 /** The words in the browser's tab. Pure. */
 import { ended, stateOf, STATE_NAMES } from './states.js';
-import { number, percent } from './words.js';
+import { isolated, number, percent } from './words.js';
 
 const NAME = 'Barcast';
 
@@ -8,9 +8,10 @@ const NAME = 'Barcast';
 export function title(state, id) {
   const job = id === null ? null : state.jobs.get(id);
   if (!job) return id === null ? listTitle(state) : NAME;
-  if (ended(job)) return `${STATE_NAMES[stateOf(job)]} · ${job.title} · ${NAME}`;
+  const name = isolated(job.title);
+  if (ended(job)) return `${STATE_NAMES[stateOf(job)]} · ${name} · ${NAME}`;
   const head = job.fraction === null ? '' : `${percent(job.fraction)} · `;
-  return `${head}${job.title} · ${NAME}`;
+  return `${head}${name} · ${NAME}`;
 }
 
 /** @param {import('./state.js').State} state */

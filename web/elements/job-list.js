@@ -46,9 +46,9 @@ export class JobList extends HTMLElement {
     return this.#rows.get(id);
   }
 
-  /** @returns {boolean} someone points at it or types in it: rows must not move */
+  /** @returns {boolean} someone points at it, or goes through it by keys: rows must not move */
   get busy() {
-    return this.matches(':hover') || this.contains(document.activeElement);
+    return this.matches(':hover, :has(:focus-visible)');
   }
 
   /**

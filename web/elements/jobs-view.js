@@ -173,7 +173,7 @@ export class JobsView extends HTMLElement {
   #paintActive(found, tree, now) {
     const wanted = this.#wish.tab === 'finished' ? [] : found;
     const busy = this.#active.busy || scrollY > 0;
-    const isHeld = (/** @type {string} */ id) => this.#active.row(id)?.matches(':hover, :focus-within') ?? false;
+    const isHeld = (/** @type {string} */ id) => this.#active.row(id)?.matches(':hover, :has(:focus-visible)') ?? false;
     const { present, waiting } = this.#crowd.admit(wanted, {
       now,
       busy,

@@ -46,7 +46,7 @@ const CONTROLS = {
           'label',
           {},
           h('input', { type: 'radio', name: id, value: String(choice), checked: String(choice) === text }),
-          h('span', {}, String(choice)),
+          h('bdi', {}, String(choice)),
         ),
       ),
     ),
@@ -67,12 +67,12 @@ export class ParamField {
 
   #yesno() {
     const { label, hint, initial } = this.field;
-    const note = hint ? [' ', h('small', {}, hint)] : [];
+    const note = hint ? [' ', h('small', {}, h('bdi', {}, hint))] : [];
     const box = h(
       'label',
       {},
       h('input', { id: this.id, type: 'checkbox', checked: initial === true }),
-      h('span', {}, label, ...note),
+      h('span', {}, h('bdi', {}, label), ...note),
     );
     return h('div', { class: 'field' }, h('div', { class: 'opts' }, box), this.hint);
   }
@@ -80,7 +80,7 @@ export class ParamField {
   #labelled() {
     const { label, required, control } = this.field;
     const text = initialText(this.field);
-    const words = [label, ...(required || text ? [] : [' ', h('span', {}, 'optional')])];
+    const words = [h('bdi', {}, label), ...(required || text ? [] : [' ', h('span', {}, 'optional')])];
     const body = CONTROLS[control](this.id, this.field, text);
     if (control === 'radios') return h('fieldset', { class: 'field' }, h('legend', {}, ...words), body, this.hint);
     return h('div', { class: 'field' }, h('label', { for: this.id }, ...words), body, this.hint);
