@@ -95,7 +95,9 @@ function outcome({ status, message, error, elapsed_s }) {
 
 /** @param {SeenJob} job @returns {string} ` failed at 67%`, after its title */
 const turn = ({ status, fraction }) =>
-  status === 'succeeded' ? ' is done' : `${status === 'failed' ? ' failed' : ' was cancelled'}${fraction ? ` at ${percent(fraction)}` : ''}`;
+  status === 'succeeded'
+    ? ' is done'
+    : `${status === 'failed' ? ' failed' : ' was cancelled'}${fraction ? ` at ${percent(fraction)}` : ''}`;
 
 /** @param {SeenJob} job  ended @returns {import('./notices.js').Notice} */
 export const endNotice = (job) => ({

@@ -66,7 +66,7 @@ export class App {
     const told = this.own.has(job.id) && news(before, job, this.shell.isOpen(job.id)) !== null;
     if (!told) this.shell.say(`${STATE_NAMES[stateOf(after)]}: ${after.title}`);
     const undone = verb === 'cancel' && before.status === 'queued' && after.status === 'cancelled';
-    const retry = undone && this.retryOf(job);
+    const retry = undone && !this.shell.isOpen(job.id) && this.retryOf(job);
     if (retry) this.toasts.add(undoToast(before, retry));
   }
 

@@ -19,7 +19,7 @@ const WORSE_BY = 0.2;
 /**
  * @typedef {{main: string, sub: string, left_s: number|null, from_s?: number|null}} Eta  two lines, `''` says nothing;
  *   `from_s`: the low end of a range, whose high end is `left_s`
- * @typedef {{shown: Eta, next: Eta, next_at: number}} Held 
+ * @typedef {{shown: Eta, next: Eta, next_at: number}} Held
  * @typedef {import('./state.js').SeenJob} SeenJob
  */
 

@@ -170,9 +170,7 @@ const TELL = {
     message: `Waiting for ${workerOf(job)} to answer`,
     under: bitsOf(countsText(job), follows(job) && resumes(job, 'resumes')),
     when: { text: follows(job) ? 'estimate after restart' : 'no estimate', tone: 'c-2' },
-    whenMore: job.heard_at
-      ? [`${follows(job) ? 'silent' : 'no answer'} since ${clockSeconds(job.heard_at)}`]
-      : [],
+    whenMore: job.heard_at ? [`${follows(job) ? 'silent' : 'no answer'} since ${clockSeconds(job.heard_at)}`] : [],
   }),
   waiting: (job, { now }) => {
     const since = lostBefore(job);

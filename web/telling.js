@@ -31,7 +31,9 @@ function afterRequest(entry, around) {
 function phaseBefore(entry, around) {
   const last = lastOf(entry, around, 'phase');
   const { name } = last ? dataOf(last) : {};
-  return last && typeof name === 'string' ? `${isolated(name)} took ${duration(secondsBetween(last.at, entry.at))}` : '';
+  return last && typeof name === 'string'
+    ? `${isolated(name)} took ${duration(secondsBetween(last.at, entry.at))}`
+    : '';
 }
 
 /** @param {LogEntry} entry @returns {string} `10,000 rows, 34%` */

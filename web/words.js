@@ -279,8 +279,7 @@ export function spoken(stepped) {
 }
 
 /** The same of a time that is not rounded: `45 seconds`, `19 minutes`. @param {number} seconds */
-export const spokenExactly = (seconds) =>
-  spoken(seconds < 60 ? Math.floor(seconds) : Math.floor(seconds / 60) * 60);
+export const spokenExactly = (seconds) => spoken(seconds < 60 ? Math.floor(seconds) : Math.floor(seconds / 60) * 60);
 
 /** @param {number} bytes @param {number} [step] */
 const spokenSize = (bytes, step = byteStep(bytes)) =>

@@ -11,7 +11,13 @@ const after = (...changes) =>
   }, undefined);
 
 test('what was told of a phase is counted anew in the next one', () => {
-  const { frames, phase_frames } = after({ phase: 0, attempt: 1 }, { attempt: 2, done: 0 }, { done: 1 }, { phase: 1 }, { done: 2 });
+  const { frames, phase_frames } = after(
+    { phase: 0, attempt: 1 },
+    { attempt: 2, done: 0 },
+    { done: 1 },
+    { phase: 1 },
+    { done: 2 },
+  );
   assert.deepEqual([frames, phase_frames], [3, 1]);
 });
 

@@ -28,12 +28,21 @@ const LINES = [
   [entry('started', 'Started on worker-03'), 'Started on worker-03 | attempt 1 of 3'],
   [entry('started', 'Started', { attempt: 4 }), 'Started | attempt 4'],
   [entry('phase', 'Phase Parse', { at: at(14, 27, 38) }), 'Phase Parse | Download took 38 s'],
-  [entry('checkpoint', 'Checkpoint at 10,000 rows', { data: { done: 10_000, fraction: 0.34 } }), 'Checkpoint | 10,000 rows, 34%'],
+  [
+    entry('checkpoint', 'Checkpoint at 10,000 rows', { data: { done: 10_000, fraction: 0.34 } }),
+    'Checkpoint | 10,000 rows, 34%',
+  ],
   [entry('checkpoint', 'Checkpoint at 7', { data: { done: 7, fraction: null } }), 'Checkpoint | 7'],
   [entry('checkpoint', 'Checkpoint', { data: { done: null, fraction: null } }), 'Checkpoint'],
   [entry('cancel_requested', 'Cancel requested by Ada'), 'Cancel requested by Ada'],
-  [entry('cancel_delivered', 'The worker has the cancel request', { at: at(14, 31, 4) + 100 }), 'worker-03 has the request | after 0.1 s'],
-  [entry('cancel_acknowledged', 'The work is stopping: Rolling back', { at: at(14, 31, 4) + 300 }), 'worker-03 confirmed: Rolling back | after 0.3 s'],
+  [
+    entry('cancel_delivered', 'The worker has the cancel request', { at: at(14, 31, 4) + 100 }),
+    'worker-03 has the request | after 0.1 s',
+  ],
+  [
+    entry('cancel_acknowledged', 'The work is stopping: Rolling back', { at: at(14, 31, 4) + 300 }),
+    'worker-03 confirmed: Rolling back | after 0.3 s',
+  ],
   [entry('lost', 'The worker has not been heard for 60 s'), 'Worker lost | not heard for 60 s'],
   [entry('entry', '114 rows have no price', { level: 'warning' }), 'Warning: 114 rows have no price'],
   [entry('entry', 'disk full', { level: 'error' }), 'Error: disk full'],
@@ -57,5 +66,4 @@ test('a text that is not the hub’s usual one is told as it is', () => {
 test('another attempt’s lines are not its own', () =>
   assert.equal(say(entry('phase', 'Phase Parse', { attempt: 2 })), 'Phase Parse'));
 
-test('one attempt at most is not counted', () =>
-  assert.equal(say(entry('started', 'Started'), [], 1), 'Started'));
+test('one attempt at most is not counted', () => assert.equal(say(entry('started', 'Started'), [], 1), 'Started'));

@@ -1,7 +1,19 @@
 /** Cards of names and values: facts, parameters, result, files, the error. */
 import { errorText } from '../failures.js';
 import { ended } from '../states.js';
-import { clockSeconds, counts, duration, label, list, moment, number, percent, plural, sentence, size } from '../words.js';
+import {
+  clockSeconds,
+  counts,
+  duration,
+  label,
+  list,
+  moment,
+  number,
+  percent,
+  plural,
+  sentence,
+  size,
+} from '../words.js';
 import { h, safeUrl, show } from './dom.js';
 import { icon } from './icon.js';
 

@@ -175,7 +175,13 @@ export class JobLog extends HTMLElement {
       note ? h('small', {}, ' ', h('bdi', {}, note)) : null,
     );
     const look = [toneOf(entry), source === null ? '' : 'out'].filter(Boolean).join(' ');
-    return h('li', { class: look || null, 'data-key': key, 'data-event': entry.event }, time, icon(iconOf(entry)), words);
+    return h(
+      'li',
+      { class: look || null, 'data-key': key, 'data-event': entry.event },
+      time,
+      icon(iconOf(entry)),
+      words,
+    );
   }
 
   #atEnd() {

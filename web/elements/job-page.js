@@ -93,7 +93,16 @@ export class JobPage extends HTMLElement {
   connectedCallback() {
     if (this.firstChild) return;
     set(this, 'data-job', this.job);
-    const acts = h('div', { class: 'acts' }, this.#copy, this.#embed, this.#stack, this.#second, this.#button, this.#open);
+    const acts = h(
+      'div',
+      { class: 'acts' },
+      this.#copy,
+      this.#embed,
+      this.#stack,
+      this.#second,
+      this.#button,
+      this.#open,
+    );
     this.#head.append(this.#title, this.#tag, acts);
     this.#jobsPart.append(h('h2', { class: 'group' }, 'Jobs it started ', this.#jobsCount), this.#jobs);
     const main = h(
