@@ -62,10 +62,10 @@ async def test_only_a_long_absence_of_the_hub_is_told_and_its_end(staged: Stagin
 
 async def test_jobs_that_ended_during_an_absence_are_one_toast(staged: Staging) -> None:
     jobs = [job(number, "mail.batch", f"Send {number}", fraction=0.5) for number in (1, 2, 3)]
-    stage = await staged(Scene(jobs=jobs), None)
-    ids = ", ".join(f'"{one["id"]}"' for one in jobs)
-    await stage.page.add_init_script(f"localStorage.setItem('barcast.own', JSON.stringify([{ids}]))")
-    page = await stage.open("/")
+    stage = await staged(Scene(jobs=jobs))
+    page = stage.page
+    await page.evaluate("ids => localStorage.setItem('barcast.own', JSON.stringify(ids))", [one["id"] for one in jobs])
+    await stage.open("/")
     await stage.cut()
     for one in jobs:
         one.update(status="succeeded", fraction=1.0, finished_at=stage.now_ms, seq=one["seq"] + 1)
