@@ -70,13 +70,12 @@ async def staged(browser: Browser, site: str) -> AsyncIterator[Staging]:
     contexts: list[BrowserContext] = []
     complaints: list[list[str]] = []
 
-    async def build(scene: Scene, path: str | None = "/", **context: Any) -> Stage:
+    async def build(scene: Scene, path: str = "/", ahead_ms: int = 0, **context: Any) -> Stage:
         one = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **PLACE, **context})
         contexts.append(one)
         complaints.append(heard(one))
-        stage = await Stage.build(one, site, scene)
-        if path is not None:
-            await stage.open(path)
+        stage = await Stage.build(one, site, scene, ahead_ms)
+        await stage.open(path)
         return stage
 
     yield build

@@ -15,6 +15,7 @@ from typing import Any
 from playwright.async_api import BrowserContext, Page, Request, Route, WebSocketRoute
 
 from tests.serving import PATIENCE_S
+from tests.web.answers import told
 from tests.web.scenes import Scene
 from tests.web.told import NOW, Job
 
@@ -50,6 +51,7 @@ class Stage:
         scene: what the hub knows.
         now_ms: the hub's clock, and the page's unless it was set wrong.
         reachable: by requests. `open_sockets`: whether a socket gets through. `deaf`: open sockets are silent.
+        holds_back: subscriptions wait for `answer_held`.
         asked: each request of the page by method and path, in order.
         sockets: how many were opened.
     """
@@ -65,6 +67,8 @@ class Stage:
         self.asked: list[tuple[str, str]] = []
         self.sockets = 0
         self.recovers = True
+        self.holds_back = False
+        self._held: list[tuple[Line, dict[str, Any]]] = []
         self.log_gap: dict[str, int] | None = None
         self.answers: dict[str, Callable[[Route], Awaitable[None]]] = {}
         self._lines: list[Line] = []
@@ -73,17 +77,18 @@ class Stage:
         self._news = asyncio.Event()
 
     @classmethod
-    async def build(cls, context: BrowserContext, site: str, scene: Scene) -> Stage:
+    async def build(cls, context: BrowserContext, site: str, scene: Scene, ahead_ms: int = 0) -> Stage:
         """A page that has not been anywhere.
 
         Args:
             site: where a hub serves the page's files.
+            ahead_ms: of the hub's clock, the page's.
         """
         stage = cls(await context.new_page(), site, scene)
         page = stage.page
         await page.add_init_script(CALM)
-        await page.clock.install(time=(stage.now_ms - 1_000) / 1_000)
-        await page.clock.pause_at(stage.now_ms / 1_000)
+        await page.clock.install(time=(stage.now_ms + ahead_ms - 1_000) / 1_000)
+        await page.clock.pause_at((stage.now_ms + ahead_ms) / 1_000)
         page.on("request", lambda request: stage._begun(request))
         for end in ("requestfinished", "requestfailed"):
             page.on(end, lambda request: stage._ended(request))
@@ -106,7 +111,7 @@ class Stage:
     # ── Time ──────────────────────────────────────────────────────────────────
 
     async def run(self, ms: int) -> None:
-        """Let the page's time go on, with a sign of life from the hub every now and then."""
+        """Let the page's time go on; the hub gives signs of life."""
         while ms > 0:
             step = min(ms, BEAT_MS)
             await self.page.clock.run_for(step)
@@ -141,6 +146,18 @@ class Stage:
         while not self._follows() and not self.scene.access:
             self._news.clear()
             await asyncio.wait_for(self._news.wait(), PATIENCE_S)
+
+    async def asked_for(self) -> None:
+        """Until the page subscribed, and waits."""
+        while not self._held:
+            self._news.clear()
+            await asyncio.wait_for(self._news.wait(), PATIENCE_S)
+
+    def answer_held(self) -> None:
+        """What was held back."""
+        self.holds_back = False
+        for line, message in self._held:
+            self._subscribe(line, message)
 
     def _follows(self) -> bool:
         found = re.search(r"/jobs/([^/?]+)$", self.page.url)
@@ -219,6 +236,9 @@ class Stage:
             line.send({"type": "welcome", "epoch": self.epoch, "at": self.now_ms, "version": "1", "may": may})
         elif message["type"] == "ping":
             line.send({"type": "pong", "id": message["id"], "at": self.now_ms})
+        elif message["type"] == "subscribe" and self.holds_back:
+            self._held.append((line, message))
+            self._news.set()
         elif message["type"] == "subscribe":
             self._subscribe(line, message)
         elif message["type"] == "unsubscribe":
@@ -274,27 +294,7 @@ class Stage:
         elif path in self.answers:
             await self.answers[path](route)
         else:
-            await route.fulfill(json=self._told(path, route.request))
-
-    def _told(self, path: str, request: Request) -> Any:
-        """The JSON at a path."""
-        if path == "/api/kinds":
-            return {"kinds": self.scene.kinds}
-        if path == "/api/summary":
-            return self.scene.summary
-        if path.endswith("/history"):
-            return self.scene.history
-        if path.endswith("/samples"):
-            return {"samples": self.scene.samples}
-        if path.endswith("/log"):
-            return {"entries": self.scene.log, "log_gap": self.log_gap}
-        if path == "/api/jobs":
-            return {"jobs": self._listed(request.url), "next": None}
-        return self._job(path.split("/")[3])
-
-    def _listed(self, url: str) -> list[Job]:
-        wanted = set(re.findall(r"status=(\w+)", url))
-        return [job for job in self.scene.jobs if not wanted or job["status"] in wanted]
+            await route.fulfill(json=told(self.scene, self.log_gap, path, route.request.url))
 
 
 def feed_form(job: Job) -> Job:

@@ -221,7 +221,7 @@ async def test_each_state_has_an_icon_and_a_first_word_of_its_own(staged: Stagin
         icons.append(await place.locator("> svg").evaluate("(icon) => icon.outerHTML.replace(/aria-label/, '')"))
         words.append((await place.locator(".now b").inner_text()).split("\u00a0")[0])
     named = dict(zip(STATES, words, strict=True))
-    # A cancel that is asked for and one that is going on are the same square; a lost worker is lost while it is waited for.
+    # A cancel that is asked for and one that goes on are the same square; a worker stays lost while its retry is due.
     assert len(set(words)) == len(STATES) - 1, named
     assert len(set(icons)) == len(STATES) - 2, named
 
