@@ -22,7 +22,7 @@ export class Painter {
   }
 
   start() {
-    this.host.setInterval(() => this.ask(), TICK_MS);
+    this.host.setInterval(() => this.ask({ atOnce: true }), TICK_MS);
     this.ask();
   }
 

@@ -45,7 +45,8 @@
   /** @param {Element} element */
   const seen = (element) => element.checkVisibility({ visibilityProperty: true, opacityProperty: true });
   /** @param {Element} element */
-  const words = (element) => `${element.localName}.${element.className} ${(element.textContent ?? '').trim().slice(0, 30)}`;
+  const words = (element) =>
+    `${element.parentElement?.className} ${element.localName}.${element.className} ${(element.textContent ?? '').trim().slice(0, 30)}`;
 
   const visible = [...document.querySelectorAll('body *')].filter(seen);
 
@@ -59,8 +60,14 @@
     .filter(({ ratio }) => ratio < AA)
     .map(({ element, ratio }) => `${words(element)} ${ratio.toFixed(2)}`);
 
+  /** What sticks out of a box that clips is not seen there. @param {Element|null} element @returns {boolean} */
+  const clipped = (element) =>
+    element !== null &&
+    element !== document.body &&
+    (getComputedStyle(element).overflowX !== 'visible' || clipped(element.parentElement));
+
   const overflow = visible
-    .filter((element) => !element.closest('pre, .vh, .bar, .skip, svg'))
+    .filter((element) => !element.closest('.vh, .skip, svg') && !clipped(element.parentElement))
     .filter((element) => {
       const { left, right } = element.getBoundingClientRect();
       return right > innerWidth + 1 || left < -1;
