@@ -18,7 +18,8 @@ from tests.web.views import HEIGHT, VIEWS
 from tests.web.windows import PLACE, chromium
 
 CLIPPED = """() => [...document.querySelectorAll('main *')].filter((e) => e.checkVisibility() &&
-  !e.closest('.vh') && getComputedStyle(e).overflowY === 'hidden' && e.scrollHeight > e.clientHeight + 2 && e.textContent.trim())
+  !e.closest('.vh') && getComputedStyle(e).overflowY === 'hidden' && e.textContent.trim() &&
+  e.scrollHeight > e.clientHeight + 2)
   .map((e) => `${e.className} ${e.textContent.slice(0, 40)}`)"""
 
 
