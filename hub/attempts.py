@@ -70,7 +70,9 @@ class Attempts:
         state.acked = 0
         state.result = state.error = state.cancel = state.pause = state.message = state.worker = None
         state.rate = state.eta_s = state.eta_low_s = state.eta_high_s = state.gap_ms = None
-        state.started_at = state.finished_at = state.advanced_at = state.heard_at = state.lost_at = None
+        state.started_at = state.finished_at = state.advanced_at = state.lost_at = None
+        if not (state.attempts and state.attempts[-1].outcome is Outcome.LOST):
+            state.heard_at = None  # of one that was lost it tells since when, while the next one waits
         state.launched_at = state.process = state.working_since = state.timed_out_at = None
         state.busy_ms, state.stalled, state.timed_out_forced, state.queued_at = 0, False, False, now
         state.done, state.total, state.unit = (saved.done, saved.total, saved.unit) if saved else (None, None, None)

@@ -218,7 +218,8 @@ class Runner:
         job, state, now = held.job, held.job.state, self.hub.clock()
         outside = job.facts.place == "outside"
         if outside or self.starter.adopt(held):
-            state.heard_at = None if state.heard_at is None else now  # silence while we were away is not theirs
+            if state.heard_at is not None and state.status is not Status.QUEUED:
+                state.heard_at = now  # silence while we were away is not theirs
             state.lost_at = None if state.lost_at is None else now
             state.advanced_at = None if state.advanced_at is None else now  # nor did it stand still for all we know
             self.hub.alarm.set(held)

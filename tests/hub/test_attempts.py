@@ -61,6 +61,17 @@ def test_the_next_attempt_may_be_one_more_than_was_planned() -> None:
     assert (state.attempt, state.max_attempts) == (2, 3)
 
 
+@pytest.mark.parametrize(("outcome", "heard_at"), [(Outcome.LOST, T0 - 9), (Outcome.FAILED, None)])
+def test_while_the_next_attempt_waits_it_is_told_since_when_a_lost_one_was_silent(
+    outcome: Outcome, heard_at: int | None
+) -> None:
+    state = JobState(heard_at=T0 - 9)
+    attempts = of(state)
+    attempts.close(outcome, T0, Change())
+    attempts.begin_next(T0)
+    assert state.heard_at == heard_at
+
+
 def test_the_next_attempt_does_not_share_its_numbers_with_the_checkpoint() -> None:
     saved = Saved(at=T0, done=1, total=2, unit="x", fraction=0.5, phase=None, phases=[], counters={"ok": 1})
     state = JobState(saved=saved)

@@ -163,6 +163,21 @@ async def test_a_waiting_job_waits_on_over_a_restart(db: Path) -> None:
         assert (await hub.taken_up()).attempt == 2
 
 
+async def test_since_when_a_lost_worker_is_silent_is_told_while_the_next_attempt_waits_also_after_a_restart(
+    db: Path,
+) -> None:
+    async with serving(db, KINDS) as hub:
+        work = await hub.started("patient")
+        heard_at = (await hub.job(work.id))["heard_at"]
+        feed = await hub.watching("jobs")
+        hub.launcher.exited(work.id, 1, "killed by SIGKILL")
+        await feed.job(work.id, status="queued")
+        assert (await hub.job(work.id))["heard_at"] == heard_at
+        await hub.service.restart()
+    async with serving(db, KINDS) as hub:
+        assert (await hub.job(work.id))["heard_at"] == heard_at
+
+
 async def test_a_job_whose_time_came_while_no_hub_was_there_is_started_by_the_next(db: Path) -> None:
     kind = msgspec.structs.replace(UNLUCKY, backoff_s=0.3)
     async with serving(db, (kind,)) as hub:
