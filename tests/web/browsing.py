@@ -55,6 +55,10 @@ class Worker:
         """The next message of that type from the hub."""
         return await self._next(self.socket, type_)
 
+    async def beat(self) -> None:
+        """Alive, with nothing to say."""
+        await self._send("beat", {})
+
     async def received(self) -> None:
         await self._send("cancel_received", {})
 
