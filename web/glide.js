@@ -16,6 +16,9 @@ const PHASE_MARGIN = 0.005;
 const MOST = 0.995; // the end is shown when it is there
 const NEW_SHARE = 0.3; // of the latest in what is usual
 const LONGEST_GAP_MS = 30_000;
+const FAST_MS = 16;
+const SLOW_MS = 100;
+const SEEN = 0.003; // about two pixels of a wide bar: less in one picture looks even
 
 /**
  * @typedef {import('./wire.js').Job} Job
@@ -110,6 +113,14 @@ export function shownAt({ frame, from, at, step_ms, eased, back, speed, limit },
   return back ? caught : Math.max(from, caught);
 }
 
-/** @param {Glide} glide @param {number} now @returns {boolean} it will stand elsewhere in a moment */
-export const moves = (glide, now) =>
-  now - glide.at < glide.step_ms || (glide.speed > 0 && shownAt(glide, now) < glide.limit);
+/**
+ * @param {Glide} glide
+ * @param {number} now
+ * @returns {number} after how many milliseconds it is worth a new picture; `Infinity`: it stands still
+ */
+export function restless(glide, now) {
+  const rests = now - glide.at >= glide.step_ms && (glide.speed === 0 || shownAt(glide, now) >= glide.limit);
+  if (rests) return Infinity;
+  const far = Math.abs(shownAt(glide, now + SLOW_MS) - shownAt(glide, now));
+  return far > SEEN ? FAST_MS : SLOW_MS;
+}

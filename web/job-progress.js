@@ -15,6 +15,7 @@ import { Actions } from './actions.js';
 import { bar } from './bar.js';
 import { connect } from './barcast.js';
 import { address, blankCard, jobCard, problemCard, problemOf, steady } from './card.js';
+import { clock } from './clock.js';
 import { h } from './elements/dom.js';
 import { ProgressCard } from './elements/progress-card.js';
 import { QuestionBox } from './elements/question-box.js';
@@ -51,7 +52,7 @@ const listened = new WeakSet();
 const painter = new Painter(() => widgets.forEach((widget) => widget.paint()), {
   requestAnimationFrame: (call) => requestAnimationFrame(call),
   setInterval: (call, ms) => setInterval(call, ms),
-  now: () => performance.now(),
+  clock,
   calm: () => matchMedia('(prefers-reduced-motion: reduce)').matches,
 });
 
@@ -64,8 +65,8 @@ const sizes = new ResizeObserver((entries) => {
 function listen(hub) {
   if (listened.has(hub)) return;
   listened.add(hub);
-  hub.addEventListener('change', () => painter.ask());
-  hub.addEventListener('link', () => painter.ask());
+  hub.addEventListener('change', () => painter.news());
+  hub.addEventListener('link', () => painter.news());
 }
 
 /** @param {Hub} hub */
@@ -73,7 +74,7 @@ async function learnKinds(hub) {
   kinds.set(hub, new Map());
   const known = await hub.api.kinds().catch(() => []);
   kinds.set(hub, new Map(known.map((kind) => [kind.kind, kind])));
-  painter.ask();
+  painter.news();
 }
 
 /** @param {Hub} hub  ends its connection once nobody follows anything */
@@ -164,7 +165,7 @@ export class JobProgress extends HTMLElement {
     const warn = (/** @type {string} */ title, /** @type {string} */ text) =>
       this.#question.tell(this.#card.button, title, text);
     this.#actions = new Actions({ api: hub.api, store: hub.store, popover: this.#question, warn, told: () => {} });
-    this.#actions.addEventListener('change', () => painter.ask({ atOnce: true }));
+    this.#actions.addEventListener('change', () => painter.now());
     if (this.#watch.job) this.#changed(this.#watch.job);
   }
 

@@ -1,37 +1,43 @@
-/** One animation loop for the page, which runs only while something that is seen moves. */
+/** One animation loop for the page, which runs only while something that is seen moves, and only as fast as can be seen. */
 
-const STEP_MS = 30; // a bar moves a pixel at a time: more pictures show no more
-
-/** @typedef {{step: () => boolean}} Mover  `step` moves it, and says whether it goes on */
+/**
+ * @typedef {{step: () => number}} Mover  `step` moves it, and says after how many milliseconds it will look different;
+ *   `Infinity`: not by itself
+ */
 
 export class Motion {
   /** @type {Set<Mover>} */
   #movers = new Set();
-  #stepped_ms = -Infinity;
 
-  /** @param {(call: (now_ms: number) => void) => void} nextFrame  never called while nothing is seen */
-  constructor(nextFrame) {
-    this.nextFrame = nextFrame;
+  /**
+   * @param {object} host
+   * @param {(call: () => void) => any} host.nextFrame  never called while nothing is seen
+   * @param {(call: () => void, ms: number) => any} host.wait
+   */
+  constructor(host) {
+    this.host = host;
   }
 
   /** @param {Mover} mover */
   add(mover) {
     const rests = this.#movers.size === 0;
     this.#movers.add(mover);
-    if (rests) this.nextFrame(this.#frame);
+    if (rests) this.host.nextFrame(this.#frame);
   }
 
-  /** @param {number} now_ms  of the frame */
-  #frame = (now_ms) => {
-    if (now_ms - this.#stepped_ms >= STEP_MS) this.#step(now_ms);
-    if (this.#movers.size) this.nextFrame(this.#frame);
+  /** All that moves does so in the same frame. */
+  #frame = () => {
+    let soonest_ms = Infinity;
+    for (const mover of this.#movers) {
+      const wait_ms = mover.step();
+      if (wait_ms === Infinity) this.#movers.delete(mover);
+      soonest_ms = Math.min(soonest_ms, wait_ms);
+    }
+    if (this.#movers.size) this.host.wait(() => this.host.nextFrame(this.#frame), soonest_ms);
   };
-
-  /** @param {number} now_ms */
-  #step(now_ms) {
-    this.#stepped_ms = now_ms;
-    for (const mover of this.#movers) if (!mover.step()) this.#movers.delete(mover);
-  }
 }
 
-export const motion = new Motion((call) => requestAnimationFrame(call));
+export const motion = new Motion({
+  nextFrame: (call) => requestAnimationFrame(call),
+  wait: (call, ms) => setTimeout(call, ms),
+});

@@ -62,7 +62,7 @@ class Page {
     this.painter = new Painter(() => this.#paint(), {
       requestAnimationFrame: (call) => requestAnimationFrame(call),
       setInterval: (call, ms) => setInterval(call, ms),
-      now: clock.now,
+      clock,
       calm: () => CALM.matches,
     });
     this.views = new Views({
@@ -194,12 +194,12 @@ class Page {
 
   /** Somebody did something here. */
   refresh() {
-    this.painter.ask({ atOnce: true });
+    this.painter.now();
   }
 
   /** Something is known that was not. */
   #repaint() {
-    this.painter.ask();
+    this.painter.news();
     if (document.hidden) this.#paintTab();
   }
 

@@ -1,19 +1,22 @@
 /**
- * Paints at most once a frame, when something changed, and once a second, because time goes on. Who wants no motion gets
- * that one a second only.
+ * Paints when something changed, and once a second, because time goes on. News is painted at once, further news a moment
+ * later: bars move between them. Who wants no motion gets news once a second only.
  */
 const TICK_MS = 1_000;
+const NEWS_MS = 200;
 
 export class Painter {
   #due = false;
   #painted_ms = -Infinity;
+  /** @type {any} */
+  #waiting = null;
 
   /**
    * @param {() => void} paint
    * @param {object} host
    * @param {(call: () => void) => any} host.requestAnimationFrame
    * @param {(call: () => void, ms: number) => any} host.setInterval
-   * @param {() => number} host.now  milliseconds
+   * @param {import('./socket.js').Clock} host.clock
    * @param {() => boolean} host.calm  no motion is wanted
    */
   constructor(paint, host) {
@@ -22,25 +25,33 @@ export class Painter {
   }
 
   start() {
-    this.host.setInterval(() => this.ask({ atOnce: true }), TICK_MS);
-    this.ask();
+    this.host.setInterval(() => this.now(), TICK_MS);
+    this.now();
   }
 
   /** What follows from what somebody did here is painted at once, whatever else waits. */
-  ask({ atOnce = false } = {}) {
-    if (this.#due || (!atOnce && this.#waits())) return;
+  now() {
+    if (this.#due) return;
     this.#due = true;
     this.host.requestAnimationFrame(() => this.#paint());
   }
 
-  #waits() {
-    return this.host.calm() && this.host.now() - this.#painted_ms < TICK_MS;
+  /** Something is known that was not. */
+  news() {
+    const { calm, clock } = this.host;
+    if (this.#due || this.#waiting !== null) return;
+    const left_ms = this.#painted_ms + (calm() ? TICK_MS : NEWS_MS) - clock.now();
+    if (left_ms <= 0) this.now();
+    else this.#waiting = clock.setTimeout(() => this.now(), left_ms);
   }
 
   /** A hidden tab gets no frames: what is due is painted once, when it is seen again. */
   #paint() {
+    const { clock } = this.host;
+    clock.clearTimeout(this.#waiting);
+    this.#waiting = null;
     this.#due = false;
-    this.#painted_ms = this.host.now();
+    this.#painted_ms = clock.now();
     this.paint();
   }
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { frameOf, hear, moves, shownAt } from '../../web/glide.js';
+import { frameOf, hear, restless, shownAt } from '../../web/glide.js';
 import { Motion } from '../../web/motion.js';
 import { cancel, job } from './fakes.js';
 
@@ -21,7 +21,7 @@ test('the first frame is shown as it is', () => {
   const { glide, now } = heard(0.3);
   assert.equal(shownAt(glide, now), 0.3);
   assert.equal(shownAt(glide, now + 60_000), 0.3);
-  assert.equal(moves(glide, now), false);
+  assert.equal(restless(glide, now), Infinity);
 });
 
 test('a step takes 400 ms, at an even pace', () => {
@@ -38,7 +38,7 @@ test('between frames it goes on at its pace, and waits one and a half gaps on', 
   near(shownAt(glide, now + 1_000), 0.13);
   near(shownAt(glide, now + 1_500), 0.135);
   near(shownAt(glide, now + 60_000), 0.135);
-  assert.deepEqual([moves(glide, now + 1_400), moves(glide, now + 1_600)], [true, false]);
+  assert.deepEqual([restless(glide, now + 1_400), restless(glide, now + 1_600)], [100, Infinity]);
 });
 
 test('it does not enter the next phase, nor reach the end, by itself', () => {
@@ -93,7 +93,7 @@ test('the end is reached in 300 ms', () => {
   const after = hear(heard(0.8, 0.9).glide, frame(1, { moves: false }), 2_000);
   assert.ok(shownAt(after, 2_200) < 1);
   assert.equal(shownAt(after, 2_300), 1);
-  assert.equal(moves(after, 2_300), false);
+  assert.deepEqual([restless(after, 2_100), restless(after, 2_300)], [16, Infinity]);
 });
 
 test('what stands still stays where it is shown', () => {
@@ -144,16 +144,20 @@ test('a frame tells what moves, and where its phase ends', () => {
   assert.equal(frameOf(job({ status: 'succeeded', fraction: null }), true)?.value, 1);
 });
 
-test('frames are asked for only while something moves, and every 30 ms one is a step', () => {
-  const asked = [];
-  const motion = new Motion((call) => asked.push(call));
-  let steps = 0;
-  const mover = { step: () => (steps += 1) < 3 };
-  motion.add(mover);
-  motion.add(mover);
-  let frames = 0;
-  while (asked.length) asked.shift()((frames += 1) * 16);
-  assert.deepEqual([steps, frames], [3, 5]);
-  motion.add({ step: () => false });
-  assert.equal(asked.length, 1);
+test('frames are asked for only while something moves, and as often as the fastest needs them', () => {
+  const told = [];
+  const motion = new Motion({
+    nextFrame: (call) => told.push(['frame', call]),
+    wait: (call, ms) => told.push([ms, call]),
+  });
+  const mover = (...waits) => ({ step: () => waits.shift() ?? Infinity });
+  motion.add(mover(100, 100));
+  motion.add(mover(16));
+  const seen = [];
+  while (told.length) {
+    const [what, call] = told.shift();
+    seen.push(what);
+    call();
+  }
+  assert.deepEqual(seen, ['frame', 16, 'frame', 100, 'frame']);
 });

@@ -218,7 +218,7 @@ async def test_each_state_has_an_icon_and_a_first_word_of_its_own(staged: Stagin
     icons, words = [], []
     for view in stage.scene.jobs:
         place = row(stage.page, view["id"])
-        icons.append(await place.locator("> svg").evaluate("(icon) => icon.outerHTML.replace(/aria-label/, '')"))
+        icons.append(await place.locator("> svg").evaluate("(icon) => icon.innerHTML"))
         words.append((await place.locator(".now b").inner_text()).split("\u00a0")[0])
     named = dict(zip(STATES, words, strict=True))
     # A cancel that is asked for and one that goes on are the same square; a worker stays lost while its retry is due.

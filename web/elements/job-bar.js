@@ -1,6 +1,6 @@
 /** `<job-bar>`: how far a job is. A progressbar without text inside, named by its job's title. */
 import { bar } from '../bar.js';
-import { frameOf, hear, moves, shownAt } from '../glide.js';
+import { frameOf, hear, restless, shownAt } from '../glide.js';
 import { motion } from '../motion.js';
 import { each, h, measure, set } from './dom.js';
 
@@ -71,16 +71,16 @@ export class JobBar extends HTMLElement {
     this.#tick.hidden = shape.tick === null;
     measure(this.#tick, '--at', shape.tick ?? 0);
     this.#speak(shape, spoken, now);
-    if (this.#glide && moves(this.#glide, now)) motion.add(this);
+    if (this.#glide && restless(this.#glide, now) < Infinity) motion.add(this);
   }
 
-  /** The next picture of the animation. @returns {boolean} it goes on */
+  /** The next picture of the animation. @returns {number} milliseconds to the one after it */
   step() {
-    if (!this.#glide || !this.isConnected || this.unseen) return false;
+    if (!this.#glide || !this.isConnected || this.unseen) return Infinity;
     const now = this.#now();
     this.#painted_ms = now;
     if (this.#at(now) !== this.#shown) this.#show(now);
-    return moves(this.#glide, now);
+    return restless(this.#glide, now);
   }
 
   /** @param {number} now @returns {number|null} the fraction to show */

@@ -5,6 +5,7 @@ import { arrange, h, measure, set, show, write } from './dom.js';
 import { JobRow } from './job-row.js';
 
 const QUEUED_SHOWN = 3;
+const MADE_AT_ONCE = 60;
 const ARRIVING_MS = 5_000;
 const CAN_POINT = matchMedia('(hover: hover)'); // a finger leaves no pointer behind
 
@@ -57,8 +58,9 @@ export class JobList extends HTMLElement {
    *   just now; `visible`: those that a filter lets through
    */
   paint(jobs, { family, fresh = new Set(), visible = null }) {
+    const look = this.#look(visible);
     this.#put(
-      this.#collapse(jobs).flatMap((job) => rowsOf(job, family, this.#look(visible))),
+      this.#collapse(jobs).flatMap((job) => rowsOf(job, family, look)),
       family,
       fresh,
     );
@@ -91,11 +93,21 @@ export class JobList extends HTMLElement {
     };
   }
 
-  /** @param {(Row|Rest)[]} lines @param {Family} family @param {Set<string>} fresh */
-  #put(lines, family, fresh) {
+  /** @param {(Row|Rest)[]} all @param {Family} family @param {Set<string>} fresh */
+  #put(all, family, fresh) {
+    const lines = this.#startOf(all);
     this.#forget(lines);
     this.#arrange(lines.map((line) => ('job' in line ? this.#rowOf(line.job) : this.#restOf(line))));
     for (const line of lines) if ('job' in line) this.#paintRow(line, family, fresh);
+  }
+
+  /** A long list is made in pieces, a frame each: what is seen first is there first. @param {(Row|Rest)[]} lines */
+  #startOf(lines) {
+    let made = 0;
+    const end = lines.findIndex((line) => 'job' in line && !this.#rows.has(line.job.id) && (made += 1) > MADE_AT_ONCE);
+    if (end < 0) return lines;
+    this.app.refresh();
+    return lines.slice(0, end);
   }
 
   /** @param {Row} line @param {Family} family @param {Set<string>} fresh */
