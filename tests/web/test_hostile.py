@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Request, expect
 
 from tests.web.conftest import Staging
 from tests.web.scenes import Scene
@@ -60,9 +60,15 @@ def story(text: str) -> list[Entry]:
 async def test_a_text_is_read_and_nothing_comes_of_it(staged: Staging, text: str) -> None:
     scene = Scene(jobs=[everything(text)], log=story(text), samples=samples(), kinds=[])
     stage = await staged(scene, f"/jobs/{ME}")
-    page, happened = stage.page, []
+    page = stage.page
+    happened: list[str] = []
+
+    def asked(request: Request) -> None:
+        if not request.url.startswith(ADDRESS):
+            happened.append(request.url)
+
     page.on("dialog", lambda dialog: happened.append(dialog.message))
-    page.on("request", lambda request: request.url.startswith(ADDRESS) or happened.append(request.url))
+    page.on("request", asked)
     await page.evaluate(
         "addEventListener('securitypolicyviolation', (event) => { window.violated = event.blockedURI; })"
     )

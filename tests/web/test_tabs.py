@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
@@ -17,7 +18,7 @@ from tests.web.looking import bar_in, row
 from tests.web.windows import chromium
 
 JOBS = str(Path(__file__).parent / "mortal.py")
-KEPT_ASIDE = {"ignore_default_args": ["--disable-back-forward-cache"]}
+KEPT_ASIDE: dict[str, Any] = {"ignore_default_args": ["--disable-back-forward-cache"]}
 COMES_BACK = """addEventListener('pageshow', ({ persisted }) => { window.persisted = persisted; });"""
 
 
