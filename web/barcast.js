@@ -19,15 +19,16 @@ import { since } from './state.js';
 import { Store } from './store.js';
 import { TypedTarget } from './target.js';
 import { concerning, jobOf } from './topics.js';
-import { pollingRung, socketRung, streamRung } from './transports.js';
+import { pollingRung, streamRung } from './requests.js';
 import { FeedWatch, JobWatch } from './watch.js';
+import { socketRung } from './websocket.js';
 
 export { FeedWatch, JobWatch, Refused, Unanswered, Unreachable };
 
 /**
  * @typedef {import('./wire.js').Job} Job
  * @typedef {import('./wire.js').Message} Message
- * @typedef {import('./socket.js').Link} Link
+ * @typedef {import('./link.js').Link} Link
  * @typedef {import('./state.js').State} State
  * @typedef {import('./api.js').Control} Control
  * @typedef {JobWatch|FeedWatch} Watch

@@ -23,7 +23,7 @@ const FALL = 0.1; // a smaller fall is waited out
 /**
  * @typedef {import('./state.js').SeenJob} SeenJob
  * @typedef {import('./story.js').Story} Story
- * @typedef {import('./socket.js').Link} Link
+ * @typedef {import('./link.js').Link} Link
  * @typedef {'inline'|'compact'|'full'} Size
  * @typedef {'access'|'gone'|'unreachable'} Problem
  * @typedef {{verb: string, text: string, enabled: boolean}} Act

@@ -31,3 +31,17 @@ export class EventParser {
     this.#data = [];
   }
 }
+
+/**
+ * @param {unknown} data  JSON, as text
+ * @param {string} [type]  where the message itself names none
+ * @returns {import('./wire.js').Message|null}
+ */
+export function parse(data, type) {
+  try {
+    const message = { ...(type && { type }), ...JSON.parse(String(data)) };
+    return typeof message.type === 'string' ? message : null;
+  } catch {
+    return null;
+  }
+}

@@ -153,7 +153,7 @@ class Page {
     return this.#loading;
   }
 
-  /** @param {import('./socket.js').Link} before */
+  /** @param {import('./link.js').Link} before */
   #linkChanged(before) {
     const { link } = this.hub;
     const away_ms = link.lost_ms === null ? 0 : clock.now() - link.lost_ms;

@@ -2,17 +2,17 @@
  * One connection for all tabs of a browser: the tab that holds a lock keeps it and passes on what it hears; when that
  * tab is closed, the next one takes its place. Each tab sees the face of a connection of its own.
  */
-import { IDLE } from './socket.js';
+import { IDLE, moved } from './link.js';
+import { earliest, Others } from './others.js';
 
 const SILENCE_MS = 30_000; // the leading tab itself gives up its connection after 25 s
 const NUDGE_MS = 1_000; // a hidden tab's clock may be slow: one that is seen helps it
 
 /**
  * @typedef {import('./socket.js').Connection} Connection
- * @typedef {import('./socket.js').Link} Link
+ * @typedef {import('./link.js').Link} Link
  * @typedef {import('./wire.js').Message} Message
- * @typedef {import('./wire.js').Since} Since
- * @typedef {{topics: Map<string, object|null>, visible: boolean}} Tab  what another tab follows
+ * @typedef {import('./others.js').Tab} Tab
  * @typedef {{postMessage: (note: any) => void, close: () => void, onmessage: ((event: any) => void)|null}} Channel
  * @typedef {object} Host  what the browser gives to tabs of one origin
  * @property {Pick<LockManager, 'request'>} locks
@@ -33,8 +33,7 @@ export class SharedConnection extends EventTarget {
   #own = null;
   /** @type {Channel|null} */
   #channel = null;
-  /** @type {Map<string, Tab>} */
-  #tabs = new Map();
+  #others = new Others();
   /** @type {Message|null} */
   #welcome = null;
   #welcomed_ms = 0;
@@ -236,7 +235,7 @@ export class SharedConnection extends EventTarget {
     const own = this.#own;
     this.#own = null;
     own?.stop('another tab leads');
-    this.#tabs.clear();
+    this.#others.clear();
   }
 
   /** @param {Message} message */
@@ -245,19 +244,19 @@ export class SharedConnection extends EventTarget {
       this.#welcome = message;
       this.#welcomed_ms = this.host.clock.now();
     }
-    if (this.#tabs.size) this.#say({ say: 'message', message });
+    if (this.#others.any) this.#say({ say: 'message', message });
     this.dispatchEvent(new CustomEvent('message', { detail: message }));
   }
 
   /** @param {Link} state */
   #passState(state) {
-    if (this.#tabs.size) this.#say({ say: 'state', state: moved(state, -this.host.clock.now()) });
+    if (this.#others.any) this.#say({ say: 'state', state: moved(state, -this.host.clock.now()) });
     this.#become(state);
   }
 
   /** Another tab wants something of the connection. @param {any} note */
   #asked({ say, from, topic, topics, since, visible }) {
-    const tab = this.#tabs.get(from);
+    const tab = this.#others.get(from);
     if (say === 'join') return this.#admit(from, { topics: new Map(topics), visible });
     if (!tab) return;
     if (say === 'follow') tab.topics.set(topic, since);
@@ -272,9 +271,7 @@ export class SharedConnection extends EventTarget {
 
   /** @param {string} id @param {Tab} tab */
   #admit(id, tab) {
-    const isNew = !this.#tabs.has(id);
-    this.#tabs.set(id, tab);
-    if (isNew) this.#mourn(id);
+    if (this.#others.add(id, tab)) this.#mourn(id);
     const at = this.#welcome?.at + this.host.clock.now() - this.#welcomed_ms;
     if (this.#welcome) this.#say({ say: 'message', to: id, message: { ...this.#welcome, at } });
     this.#say({ say: 'state', to: id, state: moved(this.#state, -this.host.clock.now()) });
@@ -288,9 +285,7 @@ export class SharedConnection extends EventTarget {
     const signal = this.#waiting?.signal;
     const gone = () => {
       if (own !== this.#own) return;
-      const left = this.#tabs.get(id)?.topics ?? new Map();
-      this.#tabs.delete(id);
-      for (const topic of left.keys()) this.#share(topic, false);
+      for (const topic of this.#others.delete(id)) this.#share(topic, false);
       this.#showMost();
     };
     this.host.locks.request(this.#lockOf(id), { signal }, gone).catch(() => {});
@@ -298,16 +293,15 @@ export class SharedConnection extends EventTarget {
 
   /** What somebody follows is followed, from the last that all of them have. @param {string} topic @param {boolean} asked */
   #share(topic, asked) {
-    const others = [...this.#tabs.values()].filter((tab) => tab.topics.has(topic));
+    const known = this.#others.sinces(topic);
     const mine = this.#topics.get(topic);
-    if (!mine && others.length === 0) return this.#own?.unfollow(topic);
+    if (!mine && known.length === 0) return this.#own?.unfollow(topic);
     if (!asked) return;
-    const known = others.map((tab) => tab.topics.get(topic) ?? null);
     this.#own?.follow(topic, () => earliest([...(mine ? [mine()] : []), ...known]));
   }
 
   #showMost() {
-    this.#own?.show(this.#visible || [...this.#tabs.values()].some((tab) => tab.visible));
+    this.#own?.show(this.#visible || this.#others.visible);
   }
 
   /** @param {Link} state */
@@ -316,19 +310,4 @@ export class SharedConnection extends EventTarget {
     this.#state = state;
     this.dispatchEvent(new CustomEvent('state', { detail: before }));
   }
-}
-
-/** Tabs tell each other how long ago, because each counts its own time. @param {Link} link @param {number} by_ms @returns {Link} */
-const moved = (link, by_ms) => ({
-  ...link,
-  lost_ms: link.lost_ms === null ? null : link.lost_ms + by_ms,
-  live_ms: link.live_ms === null ? null : link.live_ms + by_ms,
-  retry_ms: link.retry_ms === null ? null : link.retry_ms + by_ms,
-});
-
-/** @param {any[]} sinces  of one topic @returns {Since|null} a place before which nobody misses anything */
-export function earliest(sinces) {
-  if (sinces.some((since) => !since)) return null;
-  if (sinces.length === 1) return sinces[0];
-  return { epoch: null, seq: 0, log: Math.min(...sinces.map(({ log }) => log)) };
 }

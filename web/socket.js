@@ -3,6 +3,7 @@
  * transport that works. It knows topics, not jobs; time, chance and transports are handed in.
  */
 import { jitter_ms } from './jitter.js';
+import { IDLE } from './link.js';
 
 const SILENCE_MS = 25_000; // the hub says `beat` after 10 s
 const OPENING_MS = 10_000; // from the attempt to `welcome`
@@ -15,6 +16,7 @@ const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 
 
 /**
  * @typedef {import('./wire.js').Message} Message
+ * @typedef {import('./link.js').Link} Link
  * @typedef {{message: (message: Message) => void, alive: () => void,
  *   closed: (end: {code?: number, retry_after_s?: number|null}) => void}} Sink  where a transport reports
  * @typedef {{follow: (topic: string, since: object|null) => void, unfollow: (topic: string) => void,
@@ -23,27 +25,7 @@ const FINAL = /** @type {Record<number, string>} */ ({ 4400: 'malformed', 4401: 
  * @typedef {{visible: boolean, topics: string[]}} Wish  `topics`: the newest one last
  * @typedef {'ok'|'unauthenticated'|'forbidden'|'unreachable'} Probed
  * @typedef {{now: () => number, setTimeout: (call: () => void, ms: number) => any, clearTimeout: (timer: any) => void}} Clock
- *
- * @typedef {object} Link  the connection's state
- * @property {'idle'|'connecting'|'catching'|'live'|'waiting'|'stopped'} name
- * @property {Rung['name']} transport
- * @property {number|null} lost_ms  since when nothing is heard; `null` while live and before the first time
- * @property {number|null} live_ms  since when it is live
- * @property {number|null} retry_ms  when the next attempt is due
- * @property {string|null} reason  why it stopped
- * @property {number|null} delay_ms  from the last question to its answer
  */
-
-/** @type {Link} */
-export const IDLE = {
-  name: 'idle',
-  transport: 'socket',
-  lost_ms: null,
-  live_ms: null,
-  retry_ms: null,
-  reason: null,
-  delay_ms: null,
-};
 
 /** Dispatches `message` (detail: the hub's message) and `state` (detail: the link before). */
 export class Connection extends EventTarget {

@@ -5,7 +5,7 @@ const SILENT_MS = 2_000; // a short drop is nobody's business
 const OFFLINE_MS = 10_000;
 
 /**
- * @typedef {import('./socket.js').Link} Link
+ * @typedef {import('./link.js').Link} Link
  * @typedef {{look: 'live'|'wait'|'off'|'poll', text: string, act: string}} Pill  `act`: the words of its action
  */
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { earliest } from '../../web/shared.js';
+import { earliest } from '../../web/others.js';
 import { concerning } from '../../web/topics.js';
 import { FakeClock, settled } from './fakes.js';
 import { FakeBrowser } from './tabs.js';

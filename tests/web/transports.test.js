@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { pollingRung, socketRung, streamRung } from '../../web/transports.js';
+import { pollingRung, streamRung } from '../../web/requests.js';
+import { socketRung } from '../../web/websocket.js';
 import { FakeClock, FakeWebSocket, settled } from './fakes.js';
 
 /** A sink that writes down what it hears. */

@@ -1,12 +1,8 @@
-/**
- * The three ways to hear the hub: a WebSocket, Server-Sent Events, polling. Each has the same face
- * and speaks the socket's messages, so that nobody above can tell them apart.
- */
-import { EventParser } from './events.js';
+/** Two ways to hear the hub by requests, where no socket gets through: Server-Sent Events, and polling. */
+import { EventParser, parse } from './events.js';
 
 const POLL_MS = 5_000;
 const POLL_HIDDEN_MS = 30_000;
-const SUBPROTOCOL = 'barcast.v1.json';
 
 /**
  * @typedef {import('./socket.js').Rung} Rung
@@ -17,64 +13,6 @@ const SUBPROTOCOL = 'barcast.v1.json';
  * @typedef {{stream: (topic: string, signal: AbortSignal) => Promise<Response>,
  *   poll: (topic: string, since: any) => Promise<Message[]>}} Source
  */
-
-/** @param {unknown} data @param {string} [type]  where the message itself names none @returns {Message|null} */
-function parse(data, type) {
-  try {
-    const message = { ...(type && { type }), ...JSON.parse(String(data)) };
-    return typeof message.type === 'string' ? message : null;
-  } catch {
-    return null;
-  }
-}
-
-/** The WebSocket of `protocol` version 1, in JSON. @implements {Transport} */
-class SocketTransport {
-  #requests = 0;
-  /** @type {Map<number, string>} */
-  #asked = new Map();
-
-  /** @param {WebSocket} socket @param {Sink} sink @param {{visible: boolean, token: string|null}} hello */
-  constructor(socket, sink, { visible, token }) {
-    this.socket = socket;
-    this.sink = sink;
-    socket.onopen = () => this.send({ type: 'hello', client: 'page', visible, ...(token && { token }) });
-    socket.onmessage = (event) => this.#hear(event.data);
-    socket.onclose = (event) => sink.closed({ code: event.code });
-  }
-
-  /** @param {string} topic @param {object|null} since */
-  follow(topic, since) {
-    this.#requests += 1;
-    this.#asked.set(this.#requests, topic);
-    this.send({ type: 'subscribe', id: this.#requests, topic, ...(since && { since }) });
-  }
-
-  /** @param {string} topic */
-  unfollow(topic) {
-    this.#requests += 1;
-    this.send({ type: 'unsubscribe', id: this.#requests, topic });
-  }
-
-  /** @param {object} message */
-  send(message) {
-    if (this.socket.readyState === 1) this.socket.send(JSON.stringify(message));
-  }
-
-  close() {
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
-    this.socket.close();
-  }
-
-  /** @param {unknown} data */
-  #hear(data) {
-    const message = parse(data);
-    if (!message) return this.sink.alive();
-    const topic = message.topic ?? this.#asked.get(message.id);
-    if (message.type === 'subscribed' || message.type === 'error') this.#asked.delete(message.id);
-    this.sink.message(topic ? { ...message, topic } : message);
-  }
-}
 
 /** What asks by requests. `seq` of one such transport does not compare with another's. @implements {Transport} */
 class RequestTransport {
@@ -305,15 +243,6 @@ class Repeat {
     if (round === this.#round) this.#timer = this.clock.setTimeout(() => this.#go(round), this.pause_ms());
   }
 }
-
-/**
- * @param {{url: string, WebSocket: typeof globalThis.WebSocket, token?: string|null}} given
- * @returns {Rung}
- */
-export const socketRung = ({ url, WebSocket, token = null }) => ({
-  name: 'socket',
-  open: (sink, { visible }) => new SocketTransport(new WebSocket(url, SUBPROTOCOL), sink, { visible, token }),
-});
 
 /** @param {{source: Source}} given @returns {Rung} */
 export const streamRung = ({ source }) => ({
