@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.web.past import HISTORY, NO_HISTORY, plain_samples, samples
 from tests.web.told import (
     ENDS,
-    HISTORY,
     IMPORTS,
     LOG,
-    NO_HISTORY,
     NOW,
     STARTED,
     Entry,
@@ -21,7 +20,6 @@ from tests.web.told import (
     eta,
     importing,
     job,
-    samples,
     usual,
 )
 
@@ -159,11 +157,9 @@ def one_job(state: str = "running", **told: Any) -> Scene:
     """The page of one job, in a state of `IMPORTS`."""
     view = IMPORTS[state]() | told
     known = {"queued": LOG[:1], "plain": LOG[:2]}.get(state, [*LOG, *ENDS.get(state, [])])
-    begun = state not in ("queued", "plain")
-    return Scene(
-        jobs=[view], log=list(known), samples=samples() if begun else [],
-        history=dict(HISTORY if state != "plain" else NO_HISTORY),
-    )  # fmt: skip
+    points = {"queued": list, "plain": plain_samples}.get(state, samples)
+    history = NO_HISTORY if state == "plain" else HISTORY
+    return Scene(jobs=[view], log=list(known), samples=points(), history=dict(history))
 
 
 def nothing() -> Scene:

@@ -9,39 +9,21 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from playwright.async_api import BrowserContext, Page, Request, Route, WebSocketRoute
 
 from tests.serving import PATIENCE_S
 from tests.web.answers import told
+from tests.web.line import CALM, COUNTED, Line, feed_form
 from tests.web.scenes import Scene
 from tests.web.told import NOW, Job
 
 EARLY_MS = 2_000  # a page is opened so long before `NOW`
 BEAT_MS = 5_000
 FRAME_MS = 50
-PLAIN = ("params", "result", "attempts")  # what the feed leaves out
 STEADY = {"kind", "title", "params", "tags", "by", "created_at", "max_attempts", "typical", "attempts", "parent"}
 ADDRESS = "http://127.0.0.1:8600"  # of the staged hub, whose files come from a real one at another
-CALM = "Math.random = () => 0.5;"  # a page's chance: waits are half of what they may be
-
-
-@dataclass
-class Line:
-    """One open socket.
-
-    Attributes:
-        topics: that it subscribed to.
-        deaf: it takes what the page says, and answers nothing.
-    """
-
-    route: WebSocketRoute
-    topics: set[str] = field(default_factory=set)
-
-    def send(self, message: dict[str, Any]) -> None:
-        self.route.send(json.dumps(message))
 
 
 class Stage:
@@ -95,6 +77,7 @@ class Stage:
         await page.route(re.compile(f"{ADDRESS}/"), stage._serve)
         await page.route(re.compile(f"{ADDRESS}/api/"), stage._answer)
         await page.route_web_socket(re.compile(r"/ws$"), stage._connected)
+        await page.add_init_script(COUNTED)  # after the line above, whose sockets it counts
         return stage
 
     async def open(self, path: str = "/") -> Page:
@@ -114,10 +97,17 @@ class Stage:
         """Let the page's time go on; the hub gives signs of life."""
         while ms > 0:
             step = min(ms, BEAT_MS)
+            await self._taken()
             await self.page.clock.run_for(step)
             self.now_ms += step
             ms -= step
             self.say(type="beat", at=self.now_ms)
+
+    async def _taken(self) -> None:
+        """Until the page has all that was said to it: only then its time may go on."""
+        async with asyncio.timeout(PATIENCE_S):
+            while self._lines and await self.page.evaluate("window.heard ?? 0") < self._lines[-1].sent:
+                pass
 
     async def leap(self, ms: int) -> None:
         """The same, without living through it: each timer that is due goes off once."""
@@ -295,8 +285,3 @@ class Stage:
             await self.answers[path](route)
         else:
             await route.fulfill(json=told(self.scene, self.log_gap, path, route.request.url))
-
-
-def feed_form(job: Job) -> Job:
-    """Without what the feed leaves out."""
-    return {name: value for name, value in job.items() if name not in PLAIN}

@@ -8,10 +8,11 @@ import pytest
 from playwright.async_api import Request, expect
 
 from tests.web.conftest import Staging
+from tests.web.past import samples
 from tests.web.scenes import Scene
 from tests.web.staged import ADDRESS
 from tests.web.test_access import AUDIT
-from tests.web.told import LOG, ME, Entry, Job, cancel, failing, importing, samples
+from tests.web.told import LOG, ME, Entry, Job, cancel, failing, importing
 from tests.web.views import HEIGHT
 
 TEXTS = {
