@@ -81,8 +81,17 @@ function lookOf(job) {
   return unknown ? 'any' : (LOOKS[state] ?? '');
 }
 
-/** @param {Job} job @returns {number|null} */
-const reachedBy = (job) => (stateOf(job) === 'done' ? 1 : job.fraction);
+/**
+ * How far it is to be shown. One that waits to go on from its checkpoint shows what is to be done again, too.
+ * @param {Job & {reached?: number|null}} job
+ * @returns {number|null}
+ */
+export function reachedBy(job) {
+  const state = stateOf(job);
+  if (state === 'done') return 1;
+  const before = job.reached ?? job.attempts?.at(-1)?.fraction;
+  return state === 'waiting' && before ? Math.max(before, job.fraction ?? 0) : job.fraction;
+}
 
 /**
  * @param {Job} given

@@ -2,7 +2,7 @@
  * Where a moving bar stands between what the hub says: on at the pace it had, never further than is likely, never back
  * but for a reason that the log tells. Pure.
  */
-import { weights } from './bar.js';
+import { reachedBy, weights } from './bar.js';
 import { stateOf } from './states.js';
 
 const STEP_MS = 400;
@@ -39,10 +39,11 @@ const SEEN = 0.003; // about two pixels of a wide bar: less in one picture looks
 /** @param {Job} job @param {boolean} live  the hub is heard @returns {Frame|null} `null`: there is nothing to show */
 export function frameOf(job, live) {
   const state = stateOf(job);
-  if (state === 'done') return { value: 1, run: `${job.id} ${job.attempt}`, moves: false, end: 1 };
-  if (job.fraction === null) return null;
+  const value = reachedBy(job);
+  if (value === null) return null;
+  const run = `${job.id} ${job.attempt}${state === 'waiting' ? ' waits' : ''}`; // where it goes on is a new beginning
   const moves = live && (state === 'running' || state === 'requested');
-  return { value: job.fraction, run: `${job.id} ${job.attempt}`, moves, end: phaseEnd(job) };
+  return { value, run, moves, end: state === 'done' ? 1 : phaseEnd(job) };
 }
 
 /** @param {Job} job @returns {number} */

@@ -131,3 +131,13 @@ test('a current name at the end of the bar ends there', () =>
 
 test('before a phase has started none is current', () =>
   assert.deepEqual(labels([0.5, 0.5], null), ['Phase 0', 'Phase 1']));
+
+test('what waits to go on from its checkpoint shows what is to be done again', () => {
+  const waiting = { status: 'queued', retry_at: NOW, fraction: 0.4, checkpoint: { at: NOW, done: 4, fraction: 0.4 } };
+  for (const before of [{ reached: 0.46 }, { attempts: [{ attempt: 1, outcome: 'lost', fraction: 0.46 }] }]) {
+    const { segments, tick, percent } = bar(job({ ...waiting, ...before }));
+    assert.deepEqual([segments[0].filled, segments[0].again, tick, percent], [40, { from: 40, to: 46 }, 40, 46]);
+  }
+  assert.equal(bar(job(waiting)).segments[0].again, null);
+  assert.equal(bar(job({ ...waiting, retry_at: null, status: 'running', reached: 0.46 })).percent, 40);
+});

@@ -142,6 +142,8 @@ test('a frame tells what moves, and where its phase ends', () => {
   assert.equal(frameOf(job({ status: 'cancelling', cancel: cancel() }), true)?.moves, true);
   assert.equal(frameOf(job({ status: 'cancelling', cancel: cancel({ acknowledged_at: 1 }) }), true)?.moves, false);
   assert.equal(frameOf(job({ status: 'succeeded', fraction: null }), true)?.value, 1);
+  const waits = frameOf(job({ status: 'queued', retry_at: 1, fraction: 0.4, reached: 0.46, attempt: 2 }), true);
+  assert.deepEqual([waits?.value, waits?.run === frameOf(job({ attempt: 2 }), true)?.run], [0.46, false]);
 });
 
 test('frames are asked for only while something moves, and as often as the fastest needs them', () => {
