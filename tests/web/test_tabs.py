@@ -106,6 +106,8 @@ async def test_a_worker_that_was_killed_is_tried_again_from_the_tick(
         tick = place.get_by_role("progressbar").locator("> b")
         await expect(tick).to_be_visible()
         assert await tick.evaluate("(tick) => tick.style.getPropertyValue('--at')") == "40"
+        await expect(place.get_by_role("progressbar").locator("s")).to_be_visible()  # what is to be done again
+        await expect(place.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "60")
         await expect(place.locator(".num")).to_contain_text("resumes from checkpoint 40%")
         await place.get_by_role("button", name=re.compile("Retry now")).click()
         await expect(place.locator(".num")).to_contain_text("41 / 100")
