@@ -106,7 +106,7 @@ export class JobList extends HTMLElement {
     let made = 0;
     const end = lines.findIndex((line) => 'job' in line && !this.#rows.has(line.job.id) && (made += 1) > MADE_AT_ONCE);
     if (end < 0) return lines;
-    this.app.refresh();
+    this.app.shell.refresh();
     return lines.slice(0, end);
   }
 

@@ -42,6 +42,7 @@ export class JobRow extends HTMLElement {
     icon('open'),
     this.#family,
   );
+  #depth = -1;
   /** @type {boolean|null} */
   #open = null;
   #head = h('bdi');
@@ -97,10 +98,10 @@ export class JobRow extends HTMLElement {
    * @returns {boolean}
    */
   isDue(job, { now, stamp }) {
-    const news = job !== this.job || stamp !== this.#stamp;
-    const patience_ms = ended(job) && !news ? ENDED_MS : UNSEEN_MS;
+    const changed = job !== this.job;
+    const patience_ms = ended(job) && !changed ? ENDED_MS : UNSEEN_MS;
     const late = now - this.#painted_at >= patience_ms || now < this.#painted_at;
-    return late || (news && this.#onScreen);
+    return late || (this.#onScreen && (changed || stamp !== this.#stamp));
   }
 
   focusTitle() {
@@ -109,6 +110,8 @@ export class JobRow extends HTMLElement {
 
   /** @param {number} depth  how many started each other above it @param {boolean|null} open  `null`: it started none */
   place(depth, open) {
+    if (depth === this.#depth && open === this.#open) return;
+    this.#depth = depth;
     this.#open = open;
     measure(this, '--depth', depth);
     set(this, 'aria-level', depth + 1);
@@ -134,7 +137,9 @@ export class JobRow extends HTMLElement {
   #scrolled(event) {
     this.#bar.unseen = /** @type {ContentVisibilityAutoStateChangeEvent} */ (event).skipped;
     this.#onScreen = !this.#bar.unseen;
-    if (this.#onScreen) this.app.refresh();
+    if (!this.#onScreen) return;
+    this.#painted_at = -Infinity;
+    this.app.shell.refresh();
   }
 
   /** @param {SeenJob} job */
