@@ -3,6 +3,15 @@
 const LOOK_MS = 5_000;
 const SLEPT_MS = 10_000;
 
+/** In a frame of another site a browser may refuse to store anything. @returns {Pick<Storage, 'getItem'|'setItem'>} */
+export function storage() {
+  try {
+    return localStorage;
+  } catch {
+    return { getItem: () => null, setItem: () => {} };
+  }
+}
+
 /** @param {import('./socket.js').Clock} clock @returns {import('./shared.js').Host|null} where tabs can share */
 export function tabs(clock) {
   if (!navigator.locks || !globalThis.BroadcastChannel) return null;

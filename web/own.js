@@ -4,7 +4,7 @@ const KEPT = 50;
 
 /** Remembers ids across reloads, as far as the browser lets it. */
 export class OwnJobs {
-  /** @param {Storage} storage */
+  /** @param {Pick<Storage, 'getItem'|'setItem'>} storage */
   constructor(storage) {
     this.storage = storage;
     this.ids = this.#load();

@@ -2,6 +2,7 @@
 import { Announcer } from './announce.js';
 import { App } from './app.js';
 import { connect } from './barcast.js';
+import { storage } from './browser.js';
 import { Choices } from './choices.js';
 import { clock } from './clock.js';
 import './elements/cancel-popover.js';
@@ -47,8 +48,9 @@ class Page {
   constructor() {
     this.hub = connect(location.origin);
     this.store = this.hub.store;
-    this.own = new OwnJobs(localStorage);
-    const choices = new Choices(localStorage);
+    const kept = storage();
+    this.own = new OwnJobs(kept);
+    const choices = new Choices(kept);
     const notices = new Notices({ choices, system: globalThis.Notification, open: (id) => this.#comeTo(id) });
     this.app = new App({
       hub: this.hub,

@@ -204,7 +204,13 @@ export class SharedConnection extends EventTarget {
   /** @param {LockOptions} how */
   #queue(how) {
     const held = () => this.#channel && new Promise((resolve) => this.#lead(() => resolve(undefined)));
-    this.host.locks.request(this.name, how, held).catch(() => this.#deposed());
+    const lost = (/** @type {Error} */ error) => (error.name === 'AbortError' ? this.#deposed() : this.#standAlone());
+    this.host.locks.request(this.name, how, held).catch(lost);
+  }
+
+  /** The browser gives no locks here, as in a frame of another site: each tab leads itself. */
+  #standAlone() {
+    if (this.#channel && !this.#own) this.#lead(() => {});
   }
 
   /** Another tab took the lock, or this one no longer waits for it. */

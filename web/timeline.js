@@ -219,8 +219,11 @@ function rateChart(job, points, axis, { now, lost_at }) {
 
 /** @typedef {{at: number, looks: string}} Drawn  when, and what else the drawing depends on */
 
+/** @param {number} at */
+const second = (at) => Math.floor(at / REDRAW_MS);
+
 /** @param {Drawn|null} drawn  last @param {Drawn} next @returns {boolean} a second is over, or it looks different */
-export const due = (drawn, next) => !drawn || drawn.looks !== next.looks || Math.abs(next.at - drawn.at) >= REDRAW_MS;
+export const due = (drawn, next) => !drawn || drawn.looks !== next.looks || second(next.at) !== second(drawn.at);
 
 /**
  * @param {SeenJob} job

@@ -173,6 +173,22 @@ test('a connection that was refused is refused in every tab', async () => {
   );
 });
 
+test('where the browser gives no locks each tab has a connection of its own', async () => {
+  const browser = new FakeBrowser(new FakeClock());
+  browser.locks = null;
+  const tabs = [browser.open(['jobs']), browser.open(['job:j1'])];
+  await settled();
+  assert.deepEqual(
+    tabs.map(({ connections }) => [...connections[0].topics.keys()]),
+    [['jobs'], ['job:j1']],
+  );
+  tabs[0].connections[0].say({ type: 'beat', at: 1 });
+  assert.deepEqual(
+    tabs.map(({ heard }) => heard.length),
+    [1, 0],
+  );
+});
+
 // ── Which messages concern whom ──────────────────────────────────────────────
 
 const follows =

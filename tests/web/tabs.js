@@ -15,10 +15,10 @@ export class FakeLocks {
       signal?.addEventListener('abort', () => {
         if (!lock.queue.includes(wish)) return;
         lock.queue.splice(lock.queue.indexOf(wish), 1);
-        reject(new Error('aborted'));
+        reject(new DOMException('aborted', 'AbortError'));
       });
       if (steal && lock.held) {
-        lock.held.reject(new Error('stolen'));
+        lock.held.reject(new DOMException('stolen', 'AbortError'));
         lock.held = null;
       }
       if (steal) lock.queue.unshift(wish);
@@ -52,6 +52,9 @@ export class FakeLocks {
   }
 }
 
+/** What a frame of another site is given. */
+const REFUSING = { request: async () => Promise.reject(new DOMException('denied', 'SecurityError')) };
+
 /** A browser with tabs, all at the same hub. */
 export class FakeBrowser {
   locks = new FakeLocks();
@@ -83,7 +86,7 @@ export class FakeBrowser {
       connections.push(new FakeConnection());
       return connections.at(-1);
     };
-    const host = { locks: this.locks, channel: this.channel, clock: this.clock, id };
+    const host = { locks: this.locks ?? REFUSING, channel: this.channel, clock: this.clock, id };
     const shared = new SharedConnection({ name: 'hub', connect, host });
     const heard = [];
     shared.addEventListener('message', (event) => heard.push(event.detail));

@@ -382,7 +382,7 @@ test('fewer than three rates say nothing', () => assert.equal(drawn({}, steady.s
 test('it is drawn once a second, and at once when it looks different', () => {
   const last = { at: NOW, looks: 'running' };
   assert.equal(due(null, last), true);
-  assert.equal(due(last, { at: NOW + 999, looks: 'running' }), false);
+  assert.equal(due(last, { at: NOW + 999, looks: 'running' }), false); // NOW is a whole second
   assert.equal(due(last, { at: NOW + 1000, looks: 'running' }), true);
   assert.equal(due(last, { at: NOW + 1, looks: 'failed' }), true);
 });
