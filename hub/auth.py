@@ -68,6 +68,18 @@ def check_origin(origin: str | None, host: str | None, scheme: str) -> None:
         raise Forbidden(f"expected the page's own origin, got {origin!r}", "Origin")
 
 
+def check_fetch(site: str | None, mode: str | None) -> None:
+    """Refuse what another site's page asks for without an Origin: a picture, or a request whose answer it cannot read.
+
+    Browsers say so in Sec-Fetch headers (Fetch Metadata, W3C); programs send none. Following a link is let be.
+
+    Raises:
+        Forbidden: such a page asks.
+    """
+    if site in ("cross-site", "same-site") and mode != "navigate":
+        raise Forbidden(f"expected no request of another site's page, got one that is {site}", "Sec-Fetch-Site")
+
+
 def is_own(origin: str, host: str | None, scheme: str) -> bool:
     """Whether an origin is that of the page which the hub serves under this Host."""
     try:

@@ -84,6 +84,8 @@ class Guard:
         auth.check_host(host, self._hosts)
         if origin is None or origin not in self._embeds or auth.is_own(origin, host, scope["scheme"]):
             auth.check_origin(origin, host, scope["scheme"])
+            if origin is None:
+                auth.check_fetch(headers.get("sec-fetch-site"), headers.get("sec-fetch-mode"))
             return None
         scope[HEADERS], scope[MAY] = self._headers | shared_with(origin), auth.WATCHING
         method = scope.get("method")

@@ -112,10 +112,13 @@ class Held:
     def forgive(self, slept_ms: int, now: int) -> None:
         """Move what deadlines are counted from behind the time in which nobody could be heard; never into the future.
 
-        When the next attempt may start stays: its wait was not for anybody here.
+        When the next attempt may start stays: its wait was not for anybody here. So does when the one before it, that
+        was lost, was last heard.
         """
         state = self.job.state
         if state.status.terminal:
+            return
+        if state.status is Status.QUEUED:
             return
         for name in COUNTED_FROM:
             at = getattr(state, name)

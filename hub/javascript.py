@@ -12,15 +12,16 @@ GAP = re.compile(r"(?:\s+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 PLAIN = re.compile(
     r"""
     (?P<text>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')
-  | (?P<number>\.?\d(?:[eE][+-]|[\w.])*)
+  | (?P<number>0[xXoObB][\da-fA-F_]+n?|\.?\d(?:[eE][+-]|[\w.])*)
   | (?P<private>\#[\w$]+)
   | (?P<word>[^\W\d][\w$]*|\$[\w$]*)
-  | (?P<mark>\?\.(?!\d)|\.\.\.|=>|[{}()\[\];,<>+\-*/%&|^!~?:=.])
+  | (?P<mark>\?\.(?!\d)|\.\.\.|=>|\+\+|--|[{}()\[\];,<>+\-*/%&|^!~?:=.])
     """,
     re.VERBOSE | re.DOTALL,
 )
 TEMPLATE = re.compile(r"[`}](?:[^`\\$]|\\.|\$(?!\{))*(?:`|\$\{)", re.DOTALL)
 PATTERN = re.compile(r"/(?![*/])(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/\w*")
+LINE_ENDS = frozenset("\u2028\u2029")  # which end a comment, too
 EXPECTING = """
 return typeof case in of delete void throw new else do instanceof yield await
 """
@@ -70,6 +71,7 @@ class Lexer:
         self._at = 0
         self._line = 1
         self._last = START
+        self._dotted = False  # a dot stands before the last one
         self._inside: list[int] = []  # for each `${` that is open, how many braces are open in it
 
     def __iter__(self) -> Iterator[Token]:
@@ -80,9 +82,13 @@ class Lexer:
         """
         while True:
             gap = self._take(GAP.match(self._text, self._at))
+            if set(gap) & LINE_ENDS:
+                raise Unpackable(self._name, self._line, "expected line feeds only, got U+2028 or U+2029")
             if self._at == len(self._text):
                 return
+            before = self._last
             self._last = self._next("\n" if "\n" in gap else " " if gap else "")
+            self._dotted = before.text in (".", "?.")
             yield self._last
 
     def _next(self, gap: str) -> Token:
@@ -112,10 +118,10 @@ class Lexer:
     def _expects_expression(self) -> bool:
         """Whether a slash begins a regular expression; behind a value it divides."""
         if self._last.kind == "word":
-            return self._last.text in BEFORE_EXPRESSION
+            return self._last.text in BEFORE_EXPRESSION and not self._dotted
         if self._last.kind == "template":
             return self._last.opens
-        return self._last.kind == "mark" and self._last.text not in (")", "]", "}")
+        return self._last.kind == "mark" and self._last.text not in (")", "]", "}", "++", "--")
 
     def _count(self, token: Token) -> None:
         if token.kind == "template":

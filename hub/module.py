@@ -100,8 +100,8 @@ class Reader:
         if self._here.text == "{":
             self._module.exports |= {outside: inside for inside, outside in self._pairs()}
             return self._expect(";")
-        if self._here.text not in DECLARES:
-            self._refuse("export { name } or export of a declaration")
+        if self._here.text not in DECLARES or self._here.text == "let":  # what is told once cannot change
+            self._refuse("export { name } or export of a declaration that stays")
         known = set(self._module.names)
         last = self._declaration()
         self._module.exports |= {name: name for name in self._module.names - known}

@@ -7,6 +7,7 @@ import pytest
 from hub.auth import (
     Foreign,
     check_embedded,
+    check_fetch,
     check_host,
     check_origin,
     check_token,
@@ -150,3 +151,25 @@ def test_a_missing_token_is_refused_only_where_it_is_needed() -> None:
     check_token(None, "expected", needed=False)
     with pytest.raises(Unauthenticated, match="got none"):
         check_token(None, "expected", needed=True)
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "allowed"),
+    [
+        (None, None, True),
+        ("same-origin", "cors", True),
+        ("none", "navigate", True),
+        ("cross-site", "navigate", True),
+        ("cross-site", "no-cors", False),
+        ("same-site", "no-cors", False),
+        ("same-site", None, False),
+    ],
+)
+def test_what_another_sites_page_asks_for_without_an_origin_is_refused(
+    site: str | None, mode: str | None, allowed: bool
+) -> None:
+    if allowed:
+        check_fetch(site, mode)
+        return
+    with pytest.raises(Forbidden, match="another site's page"):
+        check_fetch(site, mode)

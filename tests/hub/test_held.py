@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hub.held import Held, held_of
 from hub.state import JobState
-from hub.view import Outcome
+from hub.view import Outcome, Status
 from tests.hub.made import T0, cancel, finish, made, opened, report, running
 
 SECOND_MS = 1_000
@@ -75,6 +75,15 @@ def test_what_came_after_the_machine_woke_is_not_moved_into_the_future() -> None
     assert (state.heard_at, state.advanced_at) == (woke + SECOND_MS, woke + SECOND_MS)
     assert state.cancel
     assert state.cancel.deadline_at == woke + 11 * SECOND_MS
+
+
+def test_sleep_does_not_move_when_a_lost_worker_was_last_heard() -> None:
+    one = held()
+    heard_at = one.job.state.heard_at
+    one.job.worker_gone("killed by SIGKILL", T0 + SECOND_MS)
+    assert one.job.state.status is Status.QUEUED
+    one.forgive(3_600 * SECOND_MS, T0 + 3_700 * SECOND_MS)
+    assert (heard_at is not None, one.job.state.heard_at) == (True, heard_at)
 
 
 def test_an_attempt_that_never_began_leaves_no_run() -> None:

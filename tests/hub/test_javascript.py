@@ -23,6 +23,16 @@ def test_words_private_names_numbers_and_marks_are_told_apart() -> None:
     assert kinds("a.#b = 1") == ["word", "mark", "private", "mark", "number"]
 
 
+def test_hexadecimal_numbers_have_no_exponent() -> None:
+    assert texts("0xe+off-0xfE-1e-3") == ["0xe", "+", "off", "-", "0xfE", "-", "1e-3"]
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029"])
+def test_line_ends_that_look_like_spaces_are_refused(end: str) -> None:
+    with pytest.raises(Unpackable, match=r"a\.js:1: expected line feeds only"):
+        texts(f"// comment{end}f();")
+
+
 def test_a_question_before_a_fraction_chains_nothing() -> None:
     assert texts("a?.5:b") == ["a", "?", ".5", ":", "b"]
 
@@ -40,7 +50,7 @@ def test_a_slash_where_a_value_is_due_begins_a_pattern(before: str) -> None:
     assert r"/[/]\/['\"`]/gu" in texts(source)
 
 
-@pytest.mark.parametrize("before", ["a", "1", ")", "]", "this.#a", "'a'", "`a`", "}"])
+@pytest.mark.parametrize("before", ["a", "1", ")", "]", "this.#a", "'a'", "`a`", "}", "i++", "i--", "o.of", "o?.in"])
 def test_a_slash_behind_a_value_divides(before: str) -> None:
     assert texts(f"{before} / 2 / b")[-4:] == ["/", "2", "/", "b"]
 

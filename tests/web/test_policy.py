@@ -68,11 +68,11 @@ class Blank(BaseHTTPRequestHandler):
 
 @contextmanager
 def other_site() -> Iterator[str]:
-    """The origin of a site beside the hub."""
+    """The origin of another site: for a browser that is the host's name, whatever the port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Blank) as server:
         serving = Thread(target=server.serve_forever)
         serving.start()
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://localhost:{server.server_port}"
         server.shutdown()
         serving.join()
 
