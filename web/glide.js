@@ -70,6 +70,10 @@ export const stand = (frame, now) => ({
 /** @param {Frame} a @param {Frame} b */
 const same = (a, b) => a.value === b.value && a.run === b.run && a.moves === b.moves && a.end === b.end;
 
+/** It stands still where it is: the clock may, too. @param {Frame} before @param {Frame} frame */
+const stops = (before, frame) =>
+  !frame.moves && before.moves && frame.value === before.value && frame.run === before.run;
+
 /**
  * @param {Glide|null} glide
  * @param {Frame} frame
@@ -80,6 +84,7 @@ export function hear(glide, frame, now) {
   if (!glide) return stand(frame, now);
   if (same(glide.frame, frame)) return glide;
   const from = shownAt(glide, now);
+  if (stops(glide.frame, frame)) return { ...stand(frame, now), from, back: false };
   const back = frame.run !== glide.frame.run || (frame.value < glide.frame.value && frame.value <= from - FALL);
   const leap = frame.value - from > LEAP;
   const pace = back || leap ? { speed: 0, gap_ms: 0 } : paceOf(glide, frame, now); // a leap is no pace to go on at

@@ -170,6 +170,7 @@ export class JobProgress extends HTMLElement {
   }
 
   #leave() {
+    this.#question.paint(() => null); // it was about another job
     this.#watch?.close();
     if (this.#hub) restLater(this.#hub);
     this.#hub = this.#watch = this.#actions = this.#shown = this.#held = null;
@@ -190,6 +191,7 @@ export class JobProgress extends HTMLElement {
   /** Writes what changed. */
   paint() {
     const [hub, watch] = [this.#hub, this.#watch];
+    this.#question.paint((id) => (watch?.job?.id === id ? watch.job : null));
     if (!hub || !watch) return this.#paintPlain(blankCard(0));
     const now_ms = hub.store.machineNow();
     const problem = problemOf({ job: watch.job, gone: watch.gone, link: hub.link }, now_ms);
@@ -197,7 +199,6 @@ export class JobProgress extends HTMLElement {
     if (!watch.job) return this.#paintPlain(blankCard(now_ms - this.#since_ms));
     this.#shown = steady(this.#shown, watch.job);
     this.#paintJob(hub, this.#shown, this.#setting(hub, this.#shown.kind, now_ms));
-    this.#question.paint(() => watch.job);
   }
 
   /** @param {import('./card.js').Card} card  of no job */

@@ -127,7 +127,7 @@ class StreamTransport extends RequestTransport {
     const reading = new AbortController();
     this.#reading.set(topic, reading);
     const lose = () => !reading.signal.aborted && this.sink.closed({});
-    this.#read(topic, reading.signal).then(lose, lose);
+    this.#read(topic, reading.signal).then((told) => told || lose(), lose);
   }
 
   /** @param {string} topic */
@@ -136,19 +136,27 @@ class StreamTransport extends RequestTransport {
     this.#reading.delete(topic);
   }
 
-  /** @param {string} topic @param {AbortSignal} signal */
+  /** @param {string} topic @param {AbortSignal} signal @returns {Promise<boolean>} there is no such job, and it was told */
   async #read(topic, signal) {
     const answer = await this.source.stream(topic, signal);
-    if (!answer.ok || !answer.body) return;
+    if (answer.status === 404 && topic !== 'jobs') return this.#tellMissing(topic);
+    if (!answer.ok || !answer.body) return false;
     const parser = new EventParser((event, data) => this.#hear(event, data));
     const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || signal.aborted) return;
+      if (done || signal.aborted) return false;
       this.enter(Date.parse(answer.headers.get('date') ?? '') || undefined);
       this.sink.alive();
       parser.push(value);
     }
+  }
+
+  /** @param {string} topic @returns {true} */
+  #tellMissing(topic) {
+    this.enter();
+    this.sink.message({ type: 'error', code: 'not_found', topic });
+    return true;
   }
 
   /** @param {string} event @param {string} data */

@@ -6,6 +6,7 @@ import { IDLE, moved } from './link.js';
 import { earliest, Others } from './others.js';
 
 const SILENCE_MS = 30_000; // the leading tab itself gives up its connection after 25 s
+const ALIVE_MS = 10_000;
 const NUDGE_MS = 1_000; // a hidden tab's clock may be slow: one that is seen helps it
 
 /**
@@ -170,6 +171,7 @@ export class SharedConnection extends EventTarget {
   /** @param {any} note */
   #told(note) {
     if (this.#own) return this.#asked(note);
+    this.#expect();
     if (note.say === 'led') this.#join();
     if (note.to && note.to !== this.host.id) return;
     if (note.say === 'state') this.#mirror(moved(note.state, this.host.clock.now()));
@@ -178,7 +180,6 @@ export class SharedConnection extends EventTarget {
 
   /** @param {Link} state  of the leading tab's connection */
   #mirror(state) {
-    this.#expect();
     this.#become(state);
     this.host.clock.clearTimeout(this.#nudge);
     if (state.name !== 'waiting' || !this.#visible) return;
@@ -188,14 +189,13 @@ export class SharedConnection extends EventTarget {
 
   /** @param {Message} message */
   #hear(message) {
-    this.#expect();
     this.dispatchEvent(new CustomEvent('message', { detail: message }));
   }
 
   /** Nothing from the leading tab for too long: it hangs, or is frozen. Another one takes over. */
   #expect() {
     this.host.clock.clearTimeout(this.#silence);
-    if (this.#own) return;
+    if (this.#own || this.#state.name === 'stopped') return;
     this.#silence = this.host.clock.setTimeout(() => this.#queue({ steal: true }), SILENCE_MS);
   }
 
@@ -235,6 +235,14 @@ export class SharedConnection extends EventTarget {
     own.show(this.#visible);
     own.start(this.#state.live_ms === null ? this.#state.lost_ms : this.host.clock.now());
     this.#say({ say: 'led' });
+    this.#tellAlive(own);
+  }
+
+  /** However little there is to tell, the others know that somebody leads. @param {Connection} own */
+  #tellAlive(own) {
+    if (own !== this.#own) return;
+    this.#say({ say: 'alive' });
+    this.host.clock.setTimeout(() => this.#tellAlive(own), ALIVE_MS);
   }
 
   #stepDown() {
@@ -278,11 +286,16 @@ export class SharedConnection extends EventTarget {
   /** @param {string} id @param {Tab} tab */
   #admit(id, tab) {
     if (this.#others.add(id, tab)) this.#mourn(id);
-    const at = this.#welcome?.at + this.host.clock.now() - this.#welcomed_ms;
-    if (this.#welcome) this.#say({ say: 'message', to: id, message: { ...this.#welcome, at } });
+    if (this.#welcome) this.#say({ say: 'message', to: id, message: this.#welcomeNow(this.#welcome) });
     this.#say({ say: 'state', to: id, state: moved(this.#state, -this.host.clock.now()) });
     for (const topic of tab.topics.keys()) this.#share(topic, true);
     this.#showMost();
+  }
+
+  /** @param {Message} welcome @returns {Message} with the hub's time as it is by now, where it told one */
+  #welcomeNow(welcome) {
+    const at = welcome.at + this.host.clock.now() - this.#welcomed_ms;
+    return Number.isFinite(at) ? { ...welcome, at } : welcome;
   }
 
   /** Each tab holds a lock of its own as long as it lives. @param {string} id */

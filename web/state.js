@@ -93,8 +93,9 @@ function endFeed(state) {
   if (!arrived) return state;
   const left = [...state.feed].filter((id) => !arrived.has(id));
   const jobs = new Map(state.jobs);
-  for (const id of left) jobs.delete(id);
-  return { ...state, jobs, feed: arrived, arriving: null, complete: true };
+  for (const id of left) if (!state.stories.has(id)) jobs.delete(id); // the page of one may be open
+  const holes = new Set([...state.holes].filter((id) => state.stories.has(id))); // of others nothing more can be had
+  return { ...state, jobs, holes, feed: arrived, arriving: null, complete: true };
 }
 
 /** @param {State} state @param {Message} message @param {number} now @returns {State} */
@@ -160,13 +161,20 @@ const isOld = (state, known, change) =>
   (change.seq < known.seq || (change.seq === known.seq && !(fromRoom(change) && known.whole_seq < change.seq)));
 
 /**
+ * Another tab follows that job, over the same connection.
+ * @param {State} state
+ * @param {Job} change
+ */
+const isForeign = (state, change) => fromRoom(change) && !state.stories.has(change.id);
+
+/**
  * @param {State} state  whose jobs and holes are this update's own, to be changed
  * @param {Job & {from: number}} change
  * @param {number} now
  */
 function updateJob(state, change, now) {
   const known = state.jobs.get(change.id);
-  if (!known) return void state.holes.add(change.id);
+  if (!known) return void (isForeign(state, change) || state.holes.add(change.id));
   if (isOld(state, known, change)) return;
   const { from, ...moving } = change;
   const remembered = rememberedOf(known, { ...known, ...moving });
@@ -245,7 +253,7 @@ function subscribed(state, message) {
   gone.delete(id);
   return changeStory({ ...state, gone }, id, (story) => {
     if (message.log_gap) return addNote(story, { kind: 'gap', ...message.log_gap });
-    return message.recovered && state.away ? addNote(story, { kind: 'away', ...state.away }) : story;
+    return message.recovered && state.away && story.last > 0 ? addNote(story, { kind: 'away', ...state.away }) : story;
   });
 }
 
@@ -287,7 +295,7 @@ const REDUCERS = {
  * @returns {State} the hub's clock, learned
  */
 function learnClock(state, message, received_ms) {
-  if (typeof message.at !== 'number') return state;
+  if (!Number.isFinite(message.at)) return state;
   const ahead_ms = message.at - received_ms;
   const fresh = message.type === 'welcome' || ahead_ms > state.ahead_ms; // later ones were only longer on their way
   return fresh ? { ...state, ahead_ms } : state;

@@ -6,11 +6,21 @@ import { wishOf } from './order.js';
 
 /** @typedef {import('./elements/job-page.js').JobPage} JobPage */
 
+const AGAIN_MS = 5_000;
 const UNLOADED = {
   icon: 'plug',
   title: 'This page could not be loaded',
-  text: 'It is tried again when the hub can be reached. Jobs keep running.',
+  text: 'It is tried again every few seconds. If the hub is a newer one by now, reload. Jobs keep running.',
 };
+
+/** @param {string} part  of an address @returns {string} which may be anything that somebody typed */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
 
 export class Views {
   /** @type {JobsView|JobPage|null} */
@@ -66,7 +76,7 @@ export class Views {
   /** Shows what the address says. */
   turn() {
     const id = /^\/jobs\/([^/]+)$/.exec(location.pathname)?.[1];
-    if (id) this.#openJob(decodeURIComponent(id));
+    if (id) this.#openJob(decoded(id));
     else this.#openList();
     this.app.refresh();
   }
@@ -100,7 +110,8 @@ export class Views {
     this.#follow(null);
     this.shown = null;
     this.main.replaceChildren(h('div', { class: 'wrap access' }, note));
-    note.tell(UNLOADED);
+    note.tell(UNLOADED, h('button', { type: 'button', class: 'btn', click: () => location.reload() }, 'Reload'));
+    setTimeout(() => this.shown ?? this.turn(), AGAIN_MS);
   }
 
   /** @param {JobsView|JobPage} view */

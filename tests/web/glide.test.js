@@ -103,6 +103,13 @@ test('what stands still stays where it is shown', () => {
   assert.equal(shownAt(paused, now + 60_000), ahead);
 });
 
+test('what stops needs no further picture, also where the clock stands still', () => {
+  const { glide, now } = heard(0.1, 0.11, 0.12);
+  const stopped = hear(glide, frame(0.12, { moves: false }), now + 2_000);
+  assert.equal(restless(stopped, now + 2_000), Infinity);
+  near(shownAt(stopped, now + 2_000), shownAt(glide, now + 2_000));
+});
+
 test('the same frame again changes nothing', () => {
   const { glide } = heard(0.1, 0.2);
   assert.equal(hear(glide, frame(0.2), 9_000), glide);

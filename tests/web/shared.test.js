@@ -99,15 +99,38 @@ test('a tab that vanishes is no longer followed for', async () => {
 });
 
 test('a leading tab that falls silent is deposed, and follows when it is back', async () => {
-  const { tabs, clock, leader } = await setUp(['jobs'], ['jobs']);
+  const { browser, tabs, clock, leader } = await setUp(['jobs'], ['jobs']);
+  const [silenced] = browser.channels;
+  const speak = silenced.postMessage;
+  silenced.postMessage = () => {};
   clock.advance(29_999);
   assert.equal(tabs[1].connections.length, 0);
+  silenced.postMessage = speak;
   clock.advance(1);
   await settled();
   assert.deepEqual([tabs[0].shared.leads, tabs[1].shared.leads], [false, true]);
   assert.equal(named(leader, 'stop').length, 1);
   tabs[1].connections[0].say({ type: 'beat', at: 1 });
   assert.equal(tabs[0].heard.at(-1).type, 'beat');
+});
+
+test('a leading tab with nothing to tell stays, and so does one that was refused', async () => {
+  const { tabs, clock, leader } = await setUp(['jobs'], ['jobs']);
+  clock.advance(300_000);
+  await settled();
+  assert.equal(tabs[0].shared.leads, true);
+  leader.become({ name: 'stopped', reason: 'forbidden' });
+  clock.advance(300_000);
+  await settled();
+  assert.deepEqual([tabs[0].shared.leads, tabs[1].connections.length], [true, 0]);
+});
+
+test('a welcome that told no time is passed on without one', async () => {
+  const { browser, leader } = await setUp(['jobs']);
+  leader.say({ type: 'welcome', epoch: 'page-1' });
+  const late = browser.open(['jobs']);
+  await settled();
+  assert.deepEqual(late.heard, [{ type: 'welcome', epoch: 'page-1' }]);
 });
 
 test('a leading tab that speaks stays', async () => {

@@ -60,6 +60,27 @@ test('an update of an unknown job is a hole', () => {
   assert.equal(state.jobs.size, 0);
 });
 
+test('what another tab follows is no hole here, and what the whole feed does not hold is one no longer', () => {
+  const foreign = { ...update(2), jobs: [{ ...update(2).jobs[0], result: null }] };
+  assert.equal(play([welcome, ...feed(), foreign]).holes.size, 0);
+  assert.deepEqual([...play([welcome, ...feed(), followed, foreign]).holes], ['j1']);
+  assert.equal(play([welcome, ...feed(), update(2), ...feed()]).holes.size, 0);
+});
+
+test('a job whose page is open stays when a later feed holds it no more', () => {
+  const state = play([welcome, ...feed(wire()), followed, { type: 'snapshot', jobs: [whole()] }, ...feed()]);
+  assert.deepEqual([shown(state).id, state.feed.size], ['j1', 0]);
+});
+
+test('an absence before a job was looked at is not told in its log', () => {
+  const away = { type: 'away', from_at: 1, to_at: 2 };
+  assert.deepEqual(play([welcome, away, { ...followed, recovered: true }]).stories.get('j1').notes, []);
+});
+
+test('a time that is none teaches nothing', () => {
+  assert.equal(play([{ ...welcome, at: NaN }]).ahead_ms, 0);
+});
+
 test('phases stay when an update leaves them out', () => {
   const phases = [{ name: 'Load' }];
   const change = { ...update(2).jobs[0] };
@@ -197,10 +218,12 @@ test('log entries count once, in order', () => {
 
 test('an absence of which nothing is missing is told in the log', () => {
   const state = play([
+    followed,
+    { type: 'log', job: 'j1', entries: [{ n: 1, at: 1 }] },
     { type: 'away', from_at: 1, to_at: 2 },
-    { type: 'subscribed', topic: 'job:j1', recovered: true, log_gap: null },
+    { ...followed, recovered: true },
   ]);
-  assert.deepEqual(state.stories.get('j1').notes, [{ kind: 'away', from_at: 1, to_at: 2, after: 0 }]);
+  assert.deepEqual(state.stories.get('j1').notes, [{ kind: 'away', from_at: 1, to_at: 2, after: 1 }]);
 });
 
 test('a page that was never away has nothing to tell', () => {

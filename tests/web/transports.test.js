@@ -145,6 +145,15 @@ test('a stream that is refused is lost', async () => {
   assert.equal(ends.length, 1);
 });
 
+test('a job that is not there is told, and is no loss', async () => {
+  const { heard, ends, transport } = openStream(['job:j1'], 404);
+  await settled();
+  await settled();
+  assert.deepEqual(types(heard), ['welcome', 'error']);
+  assert.deepEqual([heard[1].code, heard[1].topic, ends], ['not_found', 'job:j1', []]);
+  transport.close();
+});
+
 test('a stream closed from here is not lost', async () => {
   const { ends, transport } = openStream();
   await settled();
