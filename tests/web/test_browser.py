@@ -170,3 +170,10 @@ async def test_text_from_outside_is_text_and_nothing_else(hub: HubProcess, conte
     await expect(printed).to_have_count(1)
     await pages[1].get_by_role("button", name="Hide output").click()
     await expect(printed).to_have_count(0)
+
+
+async def test_an_address_that_is_no_text_leads_to_no_job(hub: HubProcess, context: BrowserContext) -> None:
+    page = await opened(context, f"{hub.url}/jobs/%E0%A4%A")
+    await expect(page.get_by_text("This job no longer exists")).to_be_visible()
+    await page.get_by_role("link", name="Barcast").click()
+    await expect(page.get_by_role("searchbox")).to_be_visible()

@@ -411,6 +411,17 @@ async def test_a_cancel_asks_first_and_is_offered_only_where_wanted(hub: HubProc
     await expect(page.get_by_role("link", name="Details of Import orders")).to_be_focused()
 
 
+async def test_a_question_leaves_with_the_job_that_it_was_about(hub: HubProcess, context: BrowserContext) -> None:
+    first, second = await Worker.open(hub, title="First"), await Worker.open(hub, title="Second")
+    page = await own(context, hub, first.job, size="full", controls="")
+    await button(page, "Cancel First").click()
+    dialog = page.get_by_role("dialog", name="Cancel this job?")
+    await expect(dialog).to_be_visible()
+    await page.locator("job-progress").evaluate("(bar, job) => bar.setAttribute('job', job)", second.job)
+    await expect(button(page, "Cancel Second")).to_be_visible()
+    await expect(dialog).to_be_hidden()
+
+
 async def test_a_cancel_that_was_not_sent_says_so_and_is_not_queued(hub: HubProcess, context: BrowserContext) -> None:
     worker = await Worker.open(hub)
     page = await own(context, hub, worker.job, size="compact", controls="")
