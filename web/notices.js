@@ -34,10 +34,20 @@ export class Notices {
     this.choices.notices = granted;
   }
 
+  /** Browsers of phones have the name, and throw. @param {string} title @param {NotificationOptions} options */
+  #show(title, options) {
+    try {
+      return this.system && new this.system(title, options);
+    } catch {
+      return null;
+    }
+  }
+
   /** One for each job, however many tabs tell it. @param {Notice} notice */
   tell({ job, title, text }) {
     if (!this.system || this.standing !== 'on') return;
-    const shown = new this.system(title, { body: text, tag: `barcast ${job}`, icon: '/web/icon.svg' });
+    const shown = this.#show(title, { body: text, tag: `barcast ${job}`, icon: '/web/icon.svg' });
+    if (!shown) return;
     shown.onclick = () => {
       shown.close();
       this.open(job);

@@ -28,7 +28,7 @@ export class OwnJobs {
   /** @param {string} id */
   add(id) {
     if (this.has(id)) return;
-    this.ids = [...this.ids, id].slice(-KEPT);
+    this.ids = [...new Set([...this.#load(), ...this.ids, id])].slice(-KEPT); // other tabs add theirs
     try {
       this.storage.setItem(KEY, JSON.stringify(this.ids));
     } catch {

@@ -2,7 +2,7 @@
 import { EventParser, parse } from './events.js';
 
 const POLL_MS = 5_000;
-const POLL_HIDDEN_MS = 30_000;
+const POLL_HIDDEN_MS = 20_000; // before a connection counts as silent
 
 /**
  * @typedef {import('./socket.js').Rung} Rung
@@ -175,6 +175,7 @@ class StreamTransport extends RequestTransport {
 /** Asks again and again; live enough when nothing else gets through. */
 class PollingTransport extends RequestTransport {
   #round = 0;
+  #asked = 0;
 
   /** @param {Sink} sink @param {Source} source @param {import('./socket.js').Wish} wish @param {Clock} clock */
   constructor(sink, source, wish, clock) {
@@ -193,16 +194,25 @@ class PollingTransport extends RequestTransport {
     this.asking.stop();
   }
 
+  /** Who comes back is told at once. @param {any} message */
+  send(message) {
+    const returns = message.type === 'visible' && message.value && !this.visible;
+    super.send(message);
+    if (returns) this.asking.start();
+  }
+
   async #ask() {
     const topics = [...this.topics.keys()];
+    this.#asked += 1;
+    const asked = this.#asked;
     try {
       const answers = await Promise.all(topics.map((topic) => this.source.poll(topic, this.topics.get(topic))));
-      if (this.closed) return;
+      if (this.closed || asked !== this.#asked) return; // another question was asked meanwhile
       this.enter();
       this.#round += 1;
       topics.forEach((topic, index) => this.topics.has(topic) && this.#pass(topic, answers[index]));
     } catch {
-      if (!this.closed) this.sink.closed({});
+      if (!this.closed && asked === this.#asked) this.sink.closed({});
     }
   }
 

@@ -223,7 +223,7 @@ export class Connection extends EventTarget {
     this.#probing = true;
     const answer = await this.probe();
     this.#probing = false;
-    if (this.#isOpen() || this.#state.name === 'stopped') return;
+    if (!['waiting', 'connecting'].includes(this.#state.name)) return; // it was let in, stopped or put aside meanwhile
     if (answer === 'unauthenticated' || answer === 'forbidden') this.stop(answer);
     else if (answer === 'ok') this.#countBlocked();
   }

@@ -171,6 +171,15 @@ test('one’s own jobs are remembered, the newest fifty', () => {
   assert.deepEqual([new OwnJobs(storage).has('j59'), new OwnJobs(storage).has('j9')], [true, false]);
 });
 
+test('two tabs remember each other’s jobs', () => {
+  const items = new Map();
+  const storage = { getItem: (key) => items.get(key) ?? null, setItem: (key, value) => items.set(key, value) };
+  const [first, second] = [new OwnJobs(storage), new OwnJobs(storage)];
+  first.add('a');
+  second.add('b');
+  assert.deepEqual(new OwnJobs(storage).ids, ['a', 'b']);
+});
+
 test('a browser that stores nothing, or something else, does no harm', () => {
   const broken = {
     getItem: () => '{"a":',

@@ -386,6 +386,20 @@ test('what is no longer followed is left and not asked for again', () => {
   );
 });
 
+test('an answer to why comes too late for a page that was put aside', async () => {
+  const { clock, connection, socket } = setUp({ probe: 'ok' });
+  connection.start();
+  for (let times = 0; times < 2; times += 1) {
+    await fail(socket);
+    clock.advance(4_000);
+  }
+  socket.last.sink.closed({ code: 1006 });
+  connection.suspend();
+  await settled();
+  clock.advance(60_000);
+  assert.equal(connection.state.name, 'idle');
+});
+
 test('a page that is kept aside holds no transport, and comes back as lost since then', () => {
   const { clock, connection, socket } = setUpLive();
   const left_ms = clock.now();

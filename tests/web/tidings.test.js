@@ -186,3 +186,14 @@ test('another page is named at once', () => {
   at(0.5, null);
   assert.deepEqual(host.written, ['50% · Import · Barcast', 'Barcast']);
 });
+
+test('a browser that throws at a notice does no harm', () => {
+  const throwing = class {
+    static permission = 'granted';
+    constructor() {
+      throw new TypeError('Illegal constructor');
+    }
+  };
+  const notices = new Notices({ choices: { notices: true }, system: throwing, open: () => {} });
+  assert.doesNotThrow(() => notices.tell({ job: 'j1', title: 'Import is done', text: '' }));
+});

@@ -262,10 +262,32 @@ test('a hidden tab polls less often', async () => {
   const { asked, clock, transport } = openPolling([]);
   transport.send({ type: 'visible', value: false });
   await settled();
-  clock.advance(29_999);
+  clock.advance(19_999);
   assert.equal(asked.length, 1);
   clock.advance(1);
   assert.equal(asked.length, 2);
+  transport.send({ type: 'visible', value: true });
+  assert.equal(asked.length, 3);
+});
+
+test('an answer that comes after a later question is nobody’s', async () => {
+  const ear = listen();
+  const answers = [];
+  const poll = () => new Promise((resolve) => answers.push(resolve));
+  const transport = pollingRung({ source: { poll }, clock: new FakeClock() }).open(ear.sink, {
+    visible: true,
+    topics: ['jobs'],
+  });
+  transport.send({ type: 'visible', value: false });
+  transport.send({ type: 'visible', value: true });
+  answers[1]([{ type: 'snapshot', jobs: ['new'], end: true }]);
+  await settled();
+  answers[0]([{ type: 'snapshot', jobs: ['old'], end: true }]);
+  await settled();
+  assert.deepEqual(
+    ear.heard.filter(({ type }) => type === 'snapshot').map(({ jobs }) => jobs[0]),
+    ['new'],
+  );
 });
 
 test('polling stops when it is closed', async () => {

@@ -83,6 +83,7 @@ export class JobLog extends HTMLElement {
   #painted = null;
   #unread = 0;
   #quiet = false;
+  #whole = false; // the hub keeps nothing earlier
   #count = h('span');
   #output = h('button', { type: 'button', class: 'textlink', hidden: true, click: () => this.#toggleOutput() });
   #follow = h('button', { type: 'button', class: 'textlink', click: () => this.#jump() });
@@ -141,7 +142,7 @@ export class JobLog extends HTMLElement {
     const shown = this.#quiet ? told : story;
     this.#paintRows(lines(shown).slice(-this.#kept));
     write(this.#count, number(shown.entries.length));
-    show(this.#before, mayHaveEarlier(story) || shown.entries.length > this.#kept);
+    show(this.#before, (mayHaveEarlier(story) && !this.#whole) || shown.entries.length > this.#kept);
     show(this.#output, told.entries.length < story.entries.length);
     write(this.#output, this.#quiet ? 'Show output' : 'Hide output');
   }
@@ -227,7 +228,8 @@ export class JobLog extends HTMLElement {
     this.app.store.take({ type: 'earlier', job: this.#job, entries: answer.entries });
     this.#painted = story.entries.length ? { ...story } : null;
     this.#tell(this.app.store.state.stories.get(this.#job));
-    if (answer.entries.length === 0) show(this.#before, false);
+    this.#whole = answer.entries.length === 0;
+    if (this.#painted) this.#paintStory(this.#painted);
     this.#window.scrollTop += this.#window.scrollHeight - height;
   }
 }
