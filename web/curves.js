@@ -63,6 +63,19 @@ function sameUnit(job, points) {
   return points.slice(other + 1);
 }
 
+/** @param {Rated[][]} lines @returns {number} weighed by time: what the hub kept long ago lies further apart */
+function averageOf(lines) {
+  let [sum, span_ms] = [0, 0];
+  for (const line of lines) {
+    for (const [index, { at, rate }] of line.slice(1).entries()) {
+      sum += ((rate + line[index].rate) / 2) * (at - line[index].at);
+      span_ms += at - line[index].at;
+    }
+  }
+  const rates = lines.flat().map((point) => point.rate);
+  return span_ms > 0 ? sum / span_ms : rates.reduce((total, rate) => total + rate, 0) / rates.length;
+}
+
 /** @param {Job} job @param {Point[]} points  by time @returns {Pace|null} */
 export function pace(job, points) {
   const own = sameUnit(job, points);
@@ -75,8 +88,7 @@ export function pace(job, points) {
     if (index === 0 || point.hole || own[index - 1].rate === null) lines.push([]);
     lines[lines.length - 1].push(/** @type {Rated} */ (point));
   }
-  const average = rates.reduce((sum, value) => sum + value, 0) / rates.length;
-  return { lines, average, peak: Math.max(...rates), from_at: lines[0][0].at };
+  return { lines, average: averageOf(lines), peak: Math.max(...rates), from_at: lines[0][0].at };
 }
 
 /** @param {string} text  `186 rows/s` @returns {string[]} figure and unit */

@@ -8,7 +8,7 @@ import { outlook } from './outlook.js';
 import { rowsOf } from './phases.js';
 import { longest } from './samples.js';
 import { ended, stateOf } from './states.js';
-import { clock, moment, percent, rate, secondsBetween } from './words.js';
+import { clock, isolated, moment, percent, rate, secondsBetween } from './words.js';
 
 const POINTS = 300;
 const REDRAW_MS = 1_000;
@@ -211,8 +211,9 @@ function rateChart(job, points, axis, { now, lost_at }) {
     line.map((point) => /** @type {Spot} */ ([place(axis, point.at), 100 - (point.rate / seen.peak / HEADROOM) * 100])),
   );
   const told = stateOf(job) === 'running' && secondsBetween(seen.from_at, now) >= RATE_AFTER_S;
-  const [text, more] = paceTexts(seen, told ? job.rate : null, job.unit);
-  const mean = `${rate(seen.average, job.unit)} on average, ${rate(seen.peak, job.unit)} at most.`;
+  const unit = job.unit && isolated(job.unit);
+  const [text, more] = paceTexts(seen, told ? job.rate : null, unit);
+  const mean = `${rate(seen.average, unit)} on average, ${rate(seen.peak, unit)} at most.`;
   const spoken = `Rate over time: ${told && job.rate !== null && lost_at === null ? `${text} now, ` : ''}${mean}`;
   return { line: paths(spots), area: spots.map(area).join(''), text, more, spoken };
 }

@@ -43,6 +43,7 @@ def turned(state: str) -> Scene:
     if known["pause"]:
         more["pause"] = {"at": NOW, "by": HEBREW}
     scene = one_job(state, **names, **more)
+    scene.samples = [{**point, "phase": 1} for point in scene.samples]  # in this unit, so that the rate is drawn
     scene.log = [
         entry(1, "14:26:55", "started", f"Started on {HEBREW}"),
         entry(2, "14:26:55", "phase", f"Phase {HEBREW}", data={"phase": 0, "name": HEBREW}),
@@ -61,4 +62,6 @@ async def test_what_comes_from_outside_is_kept_apart(state: str, staged: Staging
         stage = await staged(turned(state), path)
         await stage.page.evaluate("customElements.whenDefined('start-dialog').then(() => 0)")  # then all is loaded
         await expect(stage.page.get_by_text(HEBREW).nth(3)).to_be_attached()
+        if path != "/" and state != "waiting":  # an attempt that has not begun has no rate
+            await expect(stage.page.locator("job-timeline .rate")).to_contain_text("average")  # the last to be drawn
         assert await stage.page.evaluate(LOOSE, HEBREW) == []

@@ -341,7 +341,19 @@ test('a rate is told with its average and peak', () => {
 test('units that differ are written out', () => {
   const kept = steady.map((point) => ({ ...point, rate: 40_000_000 }));
   const { text, more } = drawn({ unit: 'bytes', rate: 900_000 }, kept).rate;
-  assert.deepEqual([plain(text), plain(more)], ['900 kB/s', 'average 39.2 MB/s, peak 40 MB/s']);
+  assert.deepEqual([plain(text), plain(more)], ['900 kB/s', 'average 39.8 MB/s, peak 40 MB/s']);
+});
+
+test('what the hub kept every few seconds weighs more than what the page saw every second', () => {
+  const slow = every(8, 200, (second) => sample(second, 0.1, { rate: 100 }));
+  const quick = every(1, 10, (second) => sample(200 + second, 0.2, { rate: 400 }));
+  assert.equal(plain(drawn({}, [...slow, ...quick]).rate.more), 'average 114, peak 400');
+});
+
+test('a unit that is read from right to left turns nothing beside it', () => {
+  const { more, spoken } = drawn({ unit: 'עברית' }, steady, { lost_at: NOW }).rate;
+  assert.match(more, /\u2068עברית\u2069|^average [\d.,]+, peak [\d.,]+$/);
+  assert.match(spoken, /\u2068עברית\u2069/);
 });
 
 test('a phase with another unit begins the rate anew, one with the same goes on', () => {
@@ -372,7 +384,7 @@ test('work that does not go on has no rate of this moment', () => {
 test('of a job that is not heard the rate is kept, and not called that of now', () => {
   const { text, spoken } = drawn({}, steady, { lost_at: NOW }).rate;
   assert.equal(plain(text), '186 rows/s');
-  assert.equal(plain(spoken), 'Rate over time: 102 rows/s on average, 186 rows/s at most.');
+  assert.equal(plain(spoken), 'Rate over time: 100 rows/s on average, 186 rows/s at most.');
 });
 
 test('fewer than three rates say nothing', () => assert.equal(drawn({}, steady.slice(0, 1)).rate, null));
