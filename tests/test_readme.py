@@ -36,6 +36,14 @@ def test_a_function_becomes_a_job_with_phases_counters_and_a_result(tmp_path: Pa
     assert job["checkpoint"]["done"] == 250
 
 
+def test_the_orders_that_a_reader_makes_are_imported(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
+    subprocess.run(["sh", "-c", README.example("orders")], cwd=tmp_path, check=True)
+    with hub_process(tmp_path / "hub.db", "jobs.py") as hub:
+        assert barcast(hub, "start", "import-orders", "path=orders.csv", "--follow").returncode == 0
+        assert only_job(hub)["counters"] == {"ok": 2, "errors": 1}
+
+
 def test_a_parameter_that_is_wrong_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
     with hub_process(tmp_path / "hub.db", "jobs.py") as hub:
