@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ Bytes = Annotated[int, Meta(ge=KIB, le=1024 * KIB * KIB)]
 # As browsers write an origin: in lower case, and without the port that its scheme implies.
 ORIGIN = r"(?:http://(?!\S+:80(?: |\Z))|https://(?!\S+:443(?: |\Z)))(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?"
 Origins = Annotated[str, Meta(pattern=rf"\A(?:{ORIGIN}(?: +{ORIGIN})*)?\Z", max_length=8 * KIB)]
+ORIGINS = ("embed_origins", "frame_origins")
 ORIGINS_EXPECTED = "expected origins such as https://example.org:8000, separated by spaces"
 
 
@@ -101,4 +103,10 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`") or None
-        raise Invalid(ORIGINS_EXPECTED if field in ("embed_origins", "frame_origins") else reason, field) from None
+        raise Invalid(_origins(str(values[field])) if field in ORIGINS else reason, field) from None
+
+
+def _origins(text: str) -> str:
+    """What is wrong with a list of origins."""
+    wrong = [one for one in text.split() if not re.fullmatch(ORIGIN, one)]
+    return f"{ORIGINS_EXPECTED}; got {(wrong[0] if wrong else text)[:200]!r}"

@@ -56,6 +56,13 @@ def test_what_is_no_origin_is_refused_by_name(name: str, origins: str) -> None:
     assert caught.value.field == name
 
 
+def test_of_several_origins_the_wrong_one_is_named() -> None:
+    with pytest.raises(Invalid, match=r"; got 'https://b\.example/x'$"):
+        load({"embed_origins": "https://a.example https://b.example/x https://c.example"}, {})
+    with pytest.raises(Invalid, match=r"; got ' https://a\.example'$"):
+        load({"embed_origins": " https://a.example"}, {})
+
+
 def test_a_wrong_value_says_what_was_expected() -> None:
     with pytest.raises(Invalid, match=r"^viewers: Expected `int`"):
         load({"viewers": "many"}, {})
