@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from tests.faults.aftermath import check_aftermath
 from tests.serving import PATIENCE_S, HubProcess
 
 KILLS = 12
@@ -87,13 +87,11 @@ async def test_what_was_acknowledged_survives_kill_nine_once_and_in_order(tmp_pa
         assert reporter.job is not None
         entries = await asyncio.to_thread(hub.log_of, reporter.job)
         job = await asyncio.to_thread(hub.get, f"/api/jobs/{reporter.job}")
+        said = [f"line {n}" for n in range(1, reporter.sent + 1)]
+        await asyncio.to_thread(check_aftermath, hub, acknowledged={reporter.job: said}, seen={reporter.job: job})
     finally:
         await asyncio.to_thread(hub.kill)
-    lines = [entry["text"] for entry in entries if entry["event"] == "entry"]
-    assert lines == [f"line {n}" for n in range(1, reporter.sent + 1)]
+    assert [entry["text"] for entry in entries if entry["event"] == "entry"] == said
     assert [entry["n"] for entry in entries] == list(range(1, len(entries) + 1))
     assert [entry["event"] for entry in entries if entry["event"].startswith("attempt_")] == ["attempt_succeeded"]
     assert job["status"] == "succeeded"
-    with sqlite3.connect(tmp_path / "hub.db") as database:
-        assert database.execute("PRAGMA quick_check").fetchall() == [("ok",)]
-    database.close()
