@@ -28,12 +28,16 @@ export function keepUp(connection) {
   const listening = new AbortController();
   const { signal } = listening;
   const check = () => connection.check();
+  const online = () => {
+    connection.retryNow();
+    check();
+  };
   const look = () => {
     connection.show(!document.hidden);
     if (!document.hidden) check();
   };
   connection.show(!document.hidden);
-  addEventListener('online', check, { signal });
+  addEventListener('online', online, { signal });
   addEventListener('offline', check, { signal });
   document.addEventListener('visibilitychange', look, { signal });
   // A page that is kept aside to be come back to may hold neither a socket nor a lock.

@@ -40,6 +40,8 @@ export class SharedConnection extends EventTarget {
   #welcomed_ms = 0;
   /** @type {(() => void)|null} */
   #release = null;
+  /** @type {LockOptions|null} how the lock was asked for that is held */
+  #held = null;
   /** @type {AbortController|null} of the locks that are waited for */
   #waiting = null;
   /** @type {any} */
@@ -123,6 +125,10 @@ export class SharedConnection extends EventTarget {
     this.#order('retryNow');
   }
 
+  nudge() {
+    this.#order('nudge');
+  }
+
   check() {
     this.#order('check');
   }
@@ -134,7 +140,7 @@ export class SharedConnection extends EventTarget {
     else this.#say({ say: 'show', visible });
   }
 
-  /** @param {'refresh'|'retryNow'|'check'} verb @param {string} [topic] */
+  /** @param {'refresh'|'retryNow'|'nudge'|'check'} verb @param {string} [topic] */
   #order(verb, topic = '') {
     if (this.#own) this.#own[verb](topic);
     else this.#say({ say: verb, topic });
@@ -184,7 +190,7 @@ export class SharedConnection extends EventTarget {
     this.host.clock.clearTimeout(this.#nudge);
     if (state.name !== 'waiting' || !this.#visible) return;
     const late_ms = (state.retry_ms ?? 0) - this.host.clock.now() + NUDGE_MS;
-    this.#nudge = this.host.clock.setTimeout(() => this.retryNow(), late_ms);
+    this.#nudge = this.host.clock.setTimeout(() => this.nudge(), late_ms);
   }
 
   /** @param {Message} message */
@@ -203,8 +209,9 @@ export class SharedConnection extends EventTarget {
 
   /** @param {LockOptions} how */
   #queue(how) {
-    const held = () => this.#channel && new Promise((resolve) => this.#lead(() => resolve(undefined)));
-    const lost = (/** @type {Error} */ error) => (error.name === 'AbortError' ? this.#deposed() : this.#standAlone());
+    const held = () => this.#channel && new Promise((resolve) => this.#lead(() => resolve(undefined), how));
+    const lost = (/** @type {Error} */ error) =>
+      error.name === 'AbortError' ? this.#deposed(how) : this.#standAlone();
     this.host.locks.request(this.name, how, held).catch(lost);
   }
 
@@ -213,18 +220,20 @@ export class SharedConnection extends EventTarget {
     if (this.#channel && !this.#own) this.#lead(() => {});
   }
 
-  /** Another tab took the lock, or this one no longer waits for it. */
-  #deposed() {
-    if (!this.#own) return;
+  /** Another tab took the lock, or this one no longer waits for it, or holds it otherwise. @param {LockOptions} how */
+  #deposed(how) {
+    if (!this.#own || this.#held !== how) return;
     this.#stepDown();
     this.#queue({ signal: this.#waiting?.signal });
     this.#join();
     this.#expect();
   }
 
-  /** @param {() => void} release  gives the lock back */
-  #lead(release) {
+  /** @param {() => void} release  gives the lock back @param {LockOptions|null} [how]  it was asked for */
+  #lead(release, how = null) {
     this.#release = release;
+    this.#held = how;
+    if (this.#own) return; // it stole from itself: the tab before left just then
     this.host.clock.clearTimeout(this.#silence);
     this.host.clock.clearTimeout(this.#nudge);
     const own = this.connect();
@@ -280,6 +289,7 @@ export class SharedConnection extends EventTarget {
     if (say === 'show') this.#showMost();
     if (say === 'refresh') this.#own?.refresh(topic);
     if (say === 'retryNow') this.#own?.retryNow();
+    if (say === 'nudge') this.#own?.nudge();
     if (say === 'check') this.#own?.check();
   }
 

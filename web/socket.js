@@ -96,16 +96,21 @@ export class Connection extends EventTarget {
     });
   }
 
-  /** An attempt now, where one is being waited for; never before the time that the hub named. */
+  /** An attempt now, with the row of failures forgotten: somebody asked for it, or the machine is online again. */
   retryNow() {
     if (this.#state.name !== 'waiting') return;
     this.#attempt = 0;
-    this.#wait(Math.max(0, this.#notBefore_ms - this.clock.now()));
+    this.#hurry();
+  }
+
+  /** An attempt that is overdue, because a hidden tab's clock is slow, is made; nothing else changes. */
+  nudge() {
+    if (this.#state.name === 'waiting' && (this.#state.retry_ms ?? 0) <= this.clock.now()) this.#hurry();
   }
 
   /** Asks whether the hub is still there: a laptop's lid, a cable, leave a socket that only looks open. */
   check() {
-    if (this.#state.name === 'waiting') return this.retryNow();
+    if (this.#state.name === 'waiting') return this.#hurry();
     if (!this.#isOpen() || this.#state.transport !== 'socket') return;
     this.#asked_ms = this.clock.now();
     this.#transport?.send({ type: 'ping', id: 'check' });
@@ -154,12 +159,17 @@ export class Connection extends EventTarget {
     this.#drop();
     this.#become({ name: 'connecting', transport: this.ladder[this.#rung].name, retry_ms: null });
     this.#transport = this.#climb(this.#rung, this.#sink());
-    this.#expect(OPENING_MS);
+    if (this.#transport) this.#expect(OPENING_MS);
+    else this.#lose({});
   }
 
-  /** @param {number} rung @param {Sink} sink @returns {Transport} */
+  /** @param {number} rung @param {Sink} sink @returns {Transport|null} a browser may refuse to make one */
   #climb(rung, sink) {
-    return this.ladder[rung].open(sink, { visible: this.#visible, topics: [...this.#topics.keys()] });
+    try {
+      return this.ladder[rung].open(sink, { visible: this.#visible, topics: [...this.#topics.keys()] });
+    } catch {
+      return null;
+    }
   }
 
   /** @returns {Sink} what the present transport reports to; an earlier one's reports are nobody's */
@@ -243,6 +253,11 @@ export class Connection extends EventTarget {
     this.#attempt += 1;
   }
 
+  /** Never before the time that the hub named. */
+  #hurry() {
+    this.#wait(Math.max(0, this.#notBefore_ms - this.clock.now()));
+  }
+
   /** @param {number} delay_ms */
   #wait(delay_ms) {
     this.#become({ name: 'waiting', retry_ms: this.clock.now() + delay_ms });
@@ -254,31 +269,38 @@ export class Connection extends EventTarget {
     if (retry_after_s) this.#notBefore_ms = this.clock.now() + retry_after_s * 1000;
   }
 
-  /** The present transport goes on while a better one is tried beside it. */
-  #tryBetter() {
-    this.#set('better', BETTER_MS, () => this.#tryBetter());
+  /**
+   * The present transport goes on while a better one is tried beside it, the best one first.
+   * @param {number} [rung]
+   */
+  #tryBetter(rung = 0) {
+    if (rung >= this.#rung) return;
     this.#trial?.close();
     /** @type {Sink|null} */
     let adopted = null;
-    this.#trial = this.#climb(0, {
-      message: (message) =>
-        adopted ? adopted.message(message) : message.type === 'welcome' && (adopted = this.#adopt(message)),
+    const trial = this.#climb(rung, {
+      message: (message) => {
+        if (message.type === 'welcome') adopted ??= this.#adopt(rung);
+        adopted?.message(message);
+      },
       alive: () => adopted?.alive(),
-      closed: (end) => adopted?.closed(end),
+      closed: (end) => (adopted ? adopted.closed(end) : trial === this.#trial && this.#tryBetter(rung + 1)),
     });
+    this.#trial = trial;
+    // One that nobody answers is given up for the next.
+    this.#set('better', BETTER_MS, () => this.#tryBetter(this.#trial && rung + 1 < this.#rung ? rung + 1 : 0));
+    if (!trial) this.#tryBetter(rung + 1);
   }
 
-  /** The better transport works: it takes over. @param {Message} welcome @returns {Sink} */
-  #adopt(welcome) {
+  /** The better transport works: it takes over. @param {number} rung @returns {Sink} */
+  #adopt(rung) {
     const better = this.#trial;
     this.#trial = null;
     this.#drop();
-    this.#rung = 0;
+    this.#rung = rung;
     this.#transport = better;
-    const sink = this.#sink();
-    this.#become({ transport: this.ladder[0].name });
-    this.#hear(welcome);
-    return sink;
+    this.#become({ transport: this.ladder[rung].name });
+    return this.#sink();
   }
 
   /** Something must be heard within this time. @param {number} ms */

@@ -114,6 +114,23 @@ test('a leading tab that falls silent is deposed, and follows when it is back', 
   assert.equal(tabs[0].heard.at(-1).type, 'beat');
 });
 
+test('a tab that steals the lock just when it is given to it keeps one connection', async () => {
+  const { browser, tabs, clock } = await setUp(['jobs'], ['jobs']);
+  const [silenced] = browser.channels;
+  silenced.postMessage = () => {};
+  browser.locks.late = true; // the theft is on its way while the leading tab leaves
+  clock.advance(30_000);
+  browser.locks.breakOff('hub');
+  browser.locks.now();
+  await settled();
+  const { connections, shared } = tabs[1];
+  assert.deepEqual([connections.length, shared.leads], [1, true]);
+  assert.equal(named(connections[0], 'stop').length, 0);
+  shared.suspend();
+  await settled();
+  assert.equal(named(connections[0], 'stop').length, 1);
+});
+
 test('a leading tab with nothing to tell stays, and so does one that was refused', async () => {
   const { tabs, clock, leader } = await setUp(['jobs'], ['jobs']);
   clock.advance(300_000);
@@ -170,9 +187,9 @@ test('a tab that is seen helps one whose clock is slow', async () => {
   const { clock, leader } = await setUp(['jobs'], ['jobs']);
   leader.become({ name: 'waiting', lost_ms: clock.now(), retry_ms: clock.now() + 500 });
   clock.advance(1_499);
-  assert.equal(named(leader, 'retryNow').length, 0);
+  assert.equal(named(leader, 'nudge').length, 0);
   clock.advance(1);
-  assert.equal(named(leader, 'retryNow').length, 1);
+  assert.equal(named(leader, 'nudge').length, 1);
 });
 
 test('a page that was kept aside takes part again', async () => {

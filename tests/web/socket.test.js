@@ -317,6 +317,91 @@ test('a better transport that does not work disturbs nothing', async () => {
   assert.equal(socket.opened.length, tried + 1);
 });
 
+test('where the best transport does not get through the next best one is tried', async () => {
+  const { clock, connection, socket, stream, polling } = await setUpPolling();
+  live(polling, clock, 60_000);
+  const before = stream.opened.length;
+  socket.last.sink.closed({ code: 1006 });
+  assert.equal(stream.opened.length, before + 1);
+  stream.last.welcome('e8');
+  stream.last.answer('jobs');
+  assert.deepEqual([connection.state.name, connection.state.transport], ['live', 'stream']);
+});
+
+test('a better transport that nobody answers is given up for the next best one', async () => {
+  const { clock, socket, stream, polling } = await setUpPolling();
+  live(polling, clock, 60_000);
+  const before = [socket.opened.length, stream.opened.length];
+  live(polling, clock, 60_000);
+  assert.equal(socket.last.closed, true);
+  assert.deepEqual([socket.opened.length, stream.opened.length], [before[0], before[1] + 1]);
+  live(polling, clock, 60_000);
+  assert.equal(socket.opened.length, before[0] + 1);
+});
+
+test('a better transport that answers in the same breath is heard', async () => {
+  const { clock, connection, socket, polling } = await setUpPolling();
+  live(polling, clock, 60_000);
+  socket.last.follow = (topic) => socket.last.answer(topic);
+  socket.last.welcome('e7');
+  assert.deepEqual([connection.state.name, connection.state.transport], ['live', 'socket']);
+});
+
+/** A rung whose transports cannot even be made. */
+const refuse = (rung) => {
+  rung.open = () => {
+    throw new DOMException('insecure', 'SecurityError');
+  };
+};
+
+test('a transport that the browser refuses to make is a failure like others', async () => {
+  const { clock, connection, socket, stream } = setUp({ probe: 'ok' });
+  connection.follow('jobs');
+  refuse(socket);
+  connection.start();
+  assert.equal(connection.state.name, 'waiting');
+  for (let times = 0; times < 3; times += 1) {
+    await settled();
+    clock.advance(4_000);
+  }
+  assert.equal(stream.opened.length, 1);
+});
+
+test('a better transport that the browser refuses to make disturbs nothing', async () => {
+  const { clock, connection, socket, stream, polling } = await setUpPolling();
+  const before = stream.opened.length;
+  refuse(socket);
+  live(polling, clock, 60_000);
+  assert.deepEqual([connection.state.name, connection.state.transport], ['live', 'polling']);
+  assert.equal(stream.opened.length, before + 1);
+});
+
+test('a look at the page and a nudge try at once, and the wait goes on growing', async () => {
+  const { clock, connection, socket } = setUpLive({ random: 1 });
+  await fail(socket);
+  connection.check();
+  clock.advance(0);
+  await fail(socket);
+  assert.equal(connection.state.retry_ms - clock.now(), 500);
+  connection.nudge();
+  clock.advance(499);
+  assert.equal(socket.opened.length, 2);
+});
+
+test('an attempt that is overdue is made at a nudge', async () => {
+  const { clock, connection, socket } = setUpLive({ random: 1 });
+  const { setTimeout } = clock;
+  clock.setTimeout = (call, ms) => setTimeout(call, ms && ms + 60_000); // as in a hidden tab
+  await fail(socket);
+  clock.advance(250);
+  assert.equal(socket.opened.length, 1);
+  connection.nudge();
+  clock.advance(0);
+  assert.equal(socket.opened.length, 2);
+  await fail(socket);
+  assert.equal(connection.state.retry_ms - clock.now(), 500);
+});
+
 test('an earlier transport’s late news is nobody’s', () => {
   const { clock, connection, heard, socket } = setUpLive({ random: 0 });
   const [old] = socket.opened;

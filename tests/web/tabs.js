@@ -6,7 +6,17 @@ export class FakeLocks {
   /** @type {Map<string, {held: any, queue: any[]}>} */
   #named = new Map();
 
+  /** A theft waits until `now` is said. */
+  late = false;
+  now = () => {};
+
   request = (name, ...rest) => {
+    if (this.late && rest[0].steal)
+      return new Promise((resolve) => (this.now = resolve)).then(() => this.#ask(name, ...rest));
+    return this.#ask(name, ...rest);
+  };
+
+  #ask(name, ...rest) {
     const held = rest.at(-1);
     const { signal, steal = false } = rest.length > 1 ? rest[0] : {};
     return new Promise((resolve, reject) => {
@@ -25,7 +35,7 @@ export class FakeLocks {
       else lock.queue.push(wish);
       this.#grant(name);
     });
-  };
+  }
 
   #lock(name) {
     if (!this.#named.has(name)) this.#named.set(name, { held: null, queue: [] });
@@ -128,6 +138,10 @@ export class FakeConnection extends EventTarget {
 
   retryNow() {
     this.told.push(['retryNow']);
+  }
+
+  nudge() {
+    this.told.push(['nudge']);
   }
 
   check() {
