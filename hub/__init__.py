@@ -10,7 +10,7 @@ The floors of the house; each file imports only from those before it (a test rea
     shown outbox room rooms                   # who is shown what; pure up to here
     rows summary schedule rate family feed    # pure, too
     javascript naming module                  # the page's sources
-    schema batch reader writer store          # SQLite
+    schema file batch reader writer store     # SQLite
     outlet conversation transport server      # bytes that leave and come
     clock auth held keys past alarm delivery hub household stack remains starter runner intake
     session viewer worker                     # one live socket each

@@ -165,10 +165,90 @@ class Unavailable(HubError):
 
 
 class StoreError(HubError):
-    """The database refused: locked for too long, full, unreadable, newer than this Barcast."""
+    """The database refused; each cause is a class of its own, below.
+
+    Args:
+        detail: what was expected and what came, with the file's name.
+
+    Attributes:
+        cause: the same in a few words, for those who need not know where the file is.
+        advice: what a person can do about it; empty where nothing is known to help.
+    """
 
     code = "unavailable"
     status = 503
+    cause: ClassVar[str] = "it failed"
+    advice: ClassVar[str] = ""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+    def __str__(self) -> str:
+        return f"{self.detail}; {self.advice}" if self.advice else self.detail
+
+
+class Locked(StoreError):
+    """Another program, not a hub, keeps it locked for longer than we wait."""
+
+    cause = "another program keeps it locked"
+    advice = "end the program that has the file open (`fuser -v` on the file names it)"
+
+
+class Full(StoreError):
+    """No room on its disk, or within the quota."""
+
+    cause = "its disk is full"
+    advice = "make room on its disk, or raise the quota"
+
+
+class DiskFailed(StoreError):
+    """A read, a write or a sync failed."""
+
+    cause = "its disk failed"
+    advice = "look at the disk: its room, quota and health (`dmesg` tells)"
+
+
+class ReadOnly(StoreError):
+    """It may be read, or not even that."""
+
+    cause = "it cannot be written to"
+    advice = "let the user that the hub runs as write to the file and to its folder, on a disk mounted for writing"
+
+
+class Missing(StoreError):
+    """The file, or the folder that it is to be made in, is not there."""
+
+    cause = "it is not there"
+    advice = "give --db a file in a folder that exists"
+
+
+class Damaged(StoreError):
+    """Its content is not what SQLite wrote."""
+
+    cause = "it is damaged"
+    advice = "keep the file, look at it with `barcast check`, and go on with the newest backup or another --db"
+
+
+class Newer(StoreError):
+    """A newer Barcast wrote it."""
+
+    cause = "a newer Barcast wrote it"
+    advice = "use that Barcast, or give another --db"
+
+
+class Foreign(StoreError):
+    """Another program's database."""
+
+    cause = "it is another program's"
+    advice = "give another --db"
+
+
+class Taken(StoreError):
+    """Another hub has it."""
+
+    cause = "another hub has it"
+    advice = "stop that hub, or give this one another --db"
 
 
 class Unpackable(HubError):

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import secrets
-import socket
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, closing, contextmanager
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 
-from hub.errors import StoreError
+from hub.file import check, explained, held
 from hub.reader import Reader
 from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, Note, RunRow, Write
-from hub.schema import APPLICATION_ID, PREPARE, STORE, VERSION, migration
-from hub.settings import KIB, Settings
+from hub.schema import PREPARE, STORE, VERSION, migration
+from hub.settings import Settings
 from hub.writer import RETRY_S, Writer
 
 __all__ = ["ArtifactRow", "CheckpointRow", "Counts", "JobRow", "Note", "RunRow", "Store", "Write"]
 
-CHECKED_BYTES = 64 * KIB * KIB  # a larger file is not read through before the hub starts
 RETAIN_AT_ONCE = 20  # jobs deleted in one commit: up to 20,000 entries, during which others wait
 SECRET_BYTES = 32
 WRITING = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
@@ -123,62 +118,6 @@ def _nothing() -> None:
 def bindable(value: Any) -> Any:
     """A parameter that SQLite takes: half a surrogate pair becomes what it was stored as."""
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Errors of the machine and of SQLite become StoreError, which names the file."""
-    try:
-        yield
-    except (OSError, sqlite3.Error, ValueError) as error:  # ValueError: aiosqlite's word for a closed connection
-        raise StoreError(f"{path}: {error}") from error
-
-
-@contextmanager
-def held(path: Path) -> Iterator[None]:
-    """Hold the database through a lock on the file beside it, which also says who holds it.
-
-    The kernel lets go of it when the process ends, however it ends.
-
-    Raises:
-        StoreError: another hub holds it.
-    """
-    beside = path.with_name(f"{path.name}.lock")
-    with open(os.open(beside, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            holder = file.read(256).strip() or "another process"
-            raise StoreError(f"{path}: another hub has it ({holder}); expected one hub for each database") from None
-        file.truncate()
-        file.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-        file.flush()
-        yield
-        file.truncate(0)
-
-
-def check(path: Path, busy_s: float) -> None:
-    """Look at a file without changing it; make it if it is missing.
-
-    It holds a secret and tracebacks, so it is made readable by its owner alone.
-
-    Raises:
-        StoreError: not a database of ours, newer than this Barcast, or damaged.
-        sqlite3.Error: not a database at all, or not to be read.
-    """
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=busy_s)) as looking:
-        [version] = looking.execute("PRAGMA user_version").fetchone()
-        [tables] = looking.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        [application] = looking.execute("PRAGMA application_id").fetchone()
-        if tables and application != APPLICATION_ID:
-            raise StoreError(f"{path}: expected a database of Barcast, got one of another program")
-        if version > VERSION:
-            raise StoreError(f"{path}: expected schema version {VERSION} or older, got {version}; use a newer Barcast")
-        if path.stat().st_size <= CHECKED_BYTES:
-            [verdict] = looking.execute("PRAGMA quick_check(1)").fetchone()
-            if verdict != "ok":
-                raise StoreError(f"{path}: expected a sound database, got a damaged one: {verdict}")
 
 
 def connection(path: Path, busy_s: float) -> aiosqlite.Connection:
