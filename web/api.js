@@ -1,4 +1,6 @@
 /** What the page asks the hub by request. Nothing is queued: what could not be sent is said at once. */
+import { timeOf } from './answers.js';
+
 const PATIENCE_MS = 10_000;
 const PAGE_JOBS = 100;
 const LOG_AT_ONCE = 1_000; // all that the hub keeps
@@ -34,6 +36,9 @@ export class Unanswered extends Error {}
 
 /** Requests to one hub. */
 export class Api {
+  /** @type {number|null} the hub's time of the last answer */
+  answered_at = null;
+
   /**
    * @param {typeof globalThis.fetch} fetch  given, so that tests need no network
    * @param {{origin?: string, token?: string|null}} [hub]  where it is, and what lets us in
@@ -48,6 +53,7 @@ export class Api {
   /** @param {string} path @param {object} [body]  sent as JSON by POST @returns {Promise<any>} */
   async #ask(path, body) {
     const answer = await this.#send(path, body);
+    this.answered_at = timeOf(answer);
     const content = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new Refused(answer.status, content);
     return content;

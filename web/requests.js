@@ -1,4 +1,5 @@
 /** Two ways to hear the hub by requests, where no socket gets through: Server-Sent Events, and polling. */
+import { timeOf } from './answers.js';
 import { EventParser, parse } from './events.js';
 
 const POLL_MS = 5_000;
@@ -11,7 +12,8 @@ const POLL_HIDDEN_MS = 20_000; // before a connection counts as silent
  * @typedef {import('./socket.js').Clock} Clock
  * @typedef {import('./wire.js').Message} Message
  * @typedef {{stream: (topic: string, signal: AbortSignal) => Promise<Response>,
- *   poll: (topic: string, since: any) => Promise<Message[]>}} Source
+ *   poll: (topic: string, since: any) => Promise<Message[]>, answered_at?: number|null}} Source  `answered_at`: the hub's
+ *   time of the last answer
  */
 
 /** What asks by requests. `seq` of one such transport does not compare with another's. @implements {Transport} */
@@ -65,7 +67,7 @@ class RequestTransport {
     this.leave();
   }
 
-  /** The first sign of life. @param {number} [at] */
+  /** The first sign of life. @param {number|null} [at]  the hub's time */
   enter(at) {
     if (this.#entered) return;
     this.#entered = true;
@@ -146,7 +148,7 @@ class StreamTransport extends RequestTransport {
     for (;;) {
       const { done, value } = await reader.read();
       if (done || signal.aborted) return false;
-      this.enter(Date.parse(answer.headers.get('date') ?? '') || undefined);
+      this.enter(timeOf(answer));
       this.sink.alive();
       parser.push(value);
     }
@@ -208,12 +210,18 @@ class PollingTransport extends RequestTransport {
     try {
       const answers = await Promise.all(topics.map((topic) => this.source.poll(topic, this.topics.get(topic))));
       if (this.closed || asked !== this.#asked) return; // another question was asked meanwhile
-      this.enter();
+      this.#hearTime(this.source.answered_at ?? null);
       this.#round += 1;
       topics.forEach((topic, index) => this.topics.has(topic) && this.#pass(topic, answers[index]));
     } catch {
       if (!this.closed && asked === this.#asked) this.sink.closed({});
     }
+  }
+
+  /** No answer's body tells the time. @param {number|null} at */
+  #hearTime(at) {
+    this.enter(at);
+    if (at) this.sink.message({ type: 'beat', at });
   }
 
   /** Between two polls the hub may have been restarted. @param {string} topic @param {Message[]} messages */

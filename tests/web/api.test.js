@@ -98,6 +98,14 @@ test('a polled job comes with what is new in its log', async () => {
   assert.match(asked[1][1], /after=3/);
 });
 
+test('the hub’s time is that of its last answer', async () => {
+  const headers = { date: 'Sun, 22 Nov 2026 14:31:07 GMT' };
+  const api = new Api(async () => new Response('{}', { headers }));
+  assert.equal(api.answered_at, null);
+  await api.summary();
+  assert.equal(api.answered_at, Date.UTC(2026, 10, 22, 14, 31, 7));
+});
+
 test('a polled job that is not there is told as the socket tells it', async () => {
   const { api } = setUp({ '/api/jobs/x': { status: 404 }, '/api/jobs/x/log': { status: 404 } });
   assert.deepEqual(await api.poll('job:x', null), [{ type: 'error', code: 'not_found', topic: 'job:x' }]);

@@ -235,6 +235,26 @@ test('polling asks every 5 s, and each answer has an epoch of its own', async ()
   assert.equal(new Set(epochs).size, 2);
 });
 
+test('polling tells the hub’s time, by which the page learns its clock', async () => {
+  const ear = listen();
+  const source = { poll: async () => [{ type: 'summary' }], answered_at: 5_000 };
+  const clock = new FakeClock();
+  pollingRung({ source, clock }).open(ear.sink, { visible: true, topics: ['jobs'] });
+  await settled();
+  source.answered_at = 9_000;
+  clock.advance(5_000);
+  await settled();
+  const told = ear.heard.filter(({ type }) => type === 'welcome' || type === 'beat');
+  assert.deepEqual(
+    told.map(({ type, at }) => [type, at]),
+    [
+      ['welcome', 5_000],
+      ['beat', 5_000],
+      ['beat', 9_000],
+    ],
+  );
+});
+
 test('a poll that fails is a loss', async () => {
   const { ends } = openPolling([new Error('down')]);
   await settled();
