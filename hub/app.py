@@ -159,8 +159,11 @@ async def _alive(request: Request) -> Response:
 
 def _ready(service: Service) -> Endpoint:
     async def ready(request: Request) -> Response:
-        if not service.ready or service.hub.store.failing:
-            return problem(Unavailable("not ready: stopping, or the database takes nothing"))
+        if not service.ready:
+            return problem(Unavailable("not ready: the hub is stopping"))
+        trouble = service.hub.store.trouble
+        if trouble is not None:
+            return problem(Unavailable(f"not ready: the database takes nothing at the moment ({trouble.cause})"))
         return PlainTextResponse("ok\n")
 
     return ready

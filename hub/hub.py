@@ -157,8 +157,9 @@ class Hub:
         Raises:
             Unavailable: the last commit failed, or too much waits for the disk.
         """
-        if self.store.failing:
-            raise Unavailable("the database takes nothing at the moment; nothing was changed")
+        trouble = self.store.trouble
+        if trouble is not None:
+            raise Unavailable(f"the database takes nothing at the moment ({trouble.cause}); nothing was changed")
         if self.store.waiting > self.settings.commit_backlog:
             raise Unavailable("too much waits to be stored; nothing was changed")
 

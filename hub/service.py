@@ -17,6 +17,7 @@ import msgspec
 from hub.clock import Clock
 from hub.codec import Encoding, Frame
 from hub.errors import HubError
+from hub.file import explained
 from hub.hub import Hub
 from hub.launch import Connect, Exited, Launcher, Link
 from hub.protocol import CloseCode, ToWorker
@@ -111,8 +112,9 @@ class Service:
     def _announce(self, url: str) -> None:
         """Put the address beside the database, whole or not at all."""
         fresh = self.address_file.with_name(f"{self.address_file.name}.new")
-        fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
-        fresh.replace(self.address_file)
+        with explained(fresh):
+            fresh.write_text(json.dumps({"url": url, "pid": os.getpid()}))
+            fresh.replace(self.address_file)
 
     def _timers(self) -> list[tuple[float, Callable[[], object]]]:
         settings = self.settings

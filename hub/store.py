@@ -15,7 +15,7 @@ from hub.reader import Reader
 from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, Note, RunRow, Write
 from hub.schema import PREPARE, STORE, VERSION, migration
 from hub.settings import Settings
-from hub.writer import RETRY_S, Writer
+from hub.writer import Writer
 
 __all__ = ["ArtifactRow", "CheckpointRow", "Counts", "JobRow", "Note", "RunRow", "Store", "Write"]
 
@@ -31,26 +31,24 @@ class Store(Reader, Writer):
         self,
         path: Path,
         settings: Settings,
-        retry_s: float,
         writing: aiosqlite.Connection,
         reading: aiosqlite.Connection,
         opened: AsyncExitStack,
     ) -> None:
         Reader.__init__(self, self._read)
-        Writer.__init__(self, self._write, settings, retry_s)
+        Writer.__init__(self, self._write, settings)
         self.path = path
         self._writing = writing
         self._reading = reading
         self._opened = opened
 
     @classmethod
-    async def open(cls, path: Path, settings: Settings, *, retry_s: float = RETRY_S) -> Store:
+    async def open(cls, path: Path, settings: Settings) -> Store:
         """Take the database, make or migrate its tables, and start the writer.
 
         Args:
             path: the file; made when missing, its folder is not.
-            settings: `busy_s`, `save_interval_s` and what is kept.
-            retry_s: seconds between two tries of a commit that failed.
+            settings: `busy_s`, `save_interval_s`, `commit_retry_s` and what is kept.
 
         Raises:
             StoreError: held by another hub, newer than this Barcast, damaged, of another program, or not
@@ -64,7 +62,7 @@ class Store(Reader, Writer):
                 await prepare(writing)
                 reading = await opened.enter_async_context(connection(path, settings.busy_s))
                 await reading.execute("PRAGMA query_only = ON")
-                return cls(path, settings, retry_s, writing, reading, opened.pop_all())
+                return cls(path, settings, writing, reading, opened.pop_all())
 
     async def close(self) -> None:
         """Commit all that waits, then let go of the file.

@@ -20,7 +20,6 @@ from hub.rows import Note, Write
 from hub.settings import KIB, Settings
 
 LOG = logging.getLogger("barcast.store")
-RETRY_S = 1.0  # between two tries of a commit that failed
 BATCH_WRITES = 1_000  # of one commit: the callbacks of all of them run in one turn of the loop
 BATCH_BYTES = 8 * KIB * KIB
 
@@ -33,18 +32,17 @@ class Writer:
 
     Args:
         commit: stores one batch.
-        settings: `save_interval_s` and what is kept.
-        retry_s: seconds between two tries of a commit that failed.
+        settings: `save_interval_s`, `commit_retry_s` and what is kept.
 
     Attributes:
-        failing: the last try to commit failed; the same changes are tried again.
+        trouble: why the last try to commit failed; the same changes are tried again. None when it succeeded.
     """
 
-    def __init__(self, commit: Commit, settings: Settings, retry_s: float = RETRY_S) -> None:
-        self.failing = False
+    def __init__(self, commit: Commit, settings: Settings) -> None:
+        self.trouble: StoreError | None = None
         self._commit = commit
         self._settings = settings
-        self._retry_s = retry_s
+        self._retry_s = settings.commit_retry_s
         self._queue: deque[Waiting] = deque()
         self._committing = 0
         self._moving: dict[str, Moving] = {}
@@ -54,6 +52,11 @@ class Writer:
         self._wake = asyncio.Event()
         self._closing = asyncio.Event()
         self._task = asyncio.create_task(self._run(), name="store writer")
+
+    @property
+    def failing(self) -> bool:
+        """Whether the last try to commit failed."""
+        return self.trouble is not None
 
     @property
     def waiting(self) -> int:
@@ -188,15 +191,16 @@ class Writer:
         except StoreError as error:
             if self._closing.is_set():
                 raise StoreError(f"{error}; {self.waiting} changes are not stored") from error
-            self._become(failing=True, why=str(error))
+            self._become(error)
             return False
-        self._become(failing=False)
+        self._become(None)
         return True
 
-    def _become(self, *, failing: bool, why: str = "stores again") -> None:
-        if failing != self.failing:
-            LOG.warning("%s", why)
-        self.failing = failing
+    def _become(self, trouble: StoreError | None) -> None:
+        """Said once for each cause, not at each try."""
+        if type(trouble) is not type(self.trouble):
+            LOG.warning("%s", f"{trouble}; until then nothing is acknowledged" if trouble else "stores again")
+        self.trouble = trouble
 
 
 def _settle(waited_for: asyncio.Future[None]) -> None:

@@ -210,7 +210,7 @@ async def test_closing_commits_everything_that_waits(path: Path) -> None:
 
 
 async def test_nothing_is_acknowledged_while_the_database_is_locked(path: Path) -> None:
-    store = await Store.open(path, Settings(busy_s=0.01), retry_s=0.01)
+    store = await Store.open(path, Settings(busy_s=0.01, commit_retry_s=0.01))
     await put(store, Write(job=job_row()))
     acknowledged: list[int] = []
     with said("stores again") as well, said("database is locked") as sick:
@@ -229,7 +229,7 @@ async def test_nothing_is_acknowledged_while_the_database_is_locked(path: Path) 
 
 
 async def test_a_full_disk_keeps_what_waits_until_there_is_room(path: Path) -> None:
-    store = await Store.open(path, Settings(), retry_s=0.01)
+    store = await Store.open(path, Settings(commit_retry_s=0.01))
     await put(store, Write(job=job_row()))
     await store._writing.execute("PRAGMA max_page_count = 1")  # SQLite raises it to what is in use
     acknowledged: list[int] = []
@@ -246,7 +246,7 @@ async def test_a_full_disk_keeps_what_waits_until_there_is_room(path: Path) -> N
 
 
 async def test_closing_under_a_lock_says_what_is_not_stored_and_lets_go(path: Path) -> None:
-    store = await Store.open(path, Settings(busy_s=0.01), retry_s=60.0)
+    store = await Store.open(path, Settings(busy_s=0.01, commit_retry_s=60.0))
     acknowledged: list[int] = []
     with said("locked") as sick, locked(path):
         store.submit(Write(job=job_row()), noting(acknowledged, 1))
@@ -266,7 +266,7 @@ async def test_closing_under_a_lock_says_what_is_not_stored_and_lets_go(path: Pa
 
 
 async def test_flush_that_is_given_up_disturbs_nobody(path: Path) -> None:
-    store = await Store.open(path, Settings(busy_s=0.01), retry_s=0.01)
+    store = await Store.open(path, Settings(busy_s=0.01, commit_retry_s=0.01))
     with said("locked") as sick, locked(path):
         store.submit(Write(job=job_row()), nothing)
         await soon(sick)
