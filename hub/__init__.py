@@ -6,7 +6,7 @@ The floors of the house; each file imports only from those before it (a test rea
     view protocol codec                       # what is said, and how it becomes bytes
     launch estimate phases history            # what a job is made of
     state story transitions progress cancel deadlines admission
-    attempts backoff endings stopping pausing job
+    attempts backoff endings stopping pausing resetting job
     shown outbox room rooms                   # who is shown what; pure up to here
     rows summary schedule rate family feed    # pure, too
     javascript naming module                  # the page's sources

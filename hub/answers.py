@@ -106,6 +106,18 @@ def whole_number(request: Request, name: str, default: int, most: int | None = N
     return int(text)
 
 
+def whether(request: Request, name: str) -> bool:
+    """A query parameter that is `true` or `false`; false where it is left out.
+
+    Raises:
+        Invalid: it is something else.
+    """
+    text = request.query_params.get(name, "false")
+    if text not in ("true", "false"):
+        raise Invalid(f"expected true or false, got {text[:40]!r}", name)
+    return text == "true"
+
+
 def same(etag: str, known: str) -> bool:
     """Whether an If-None-Match header names this version (RFC 9110, 13.1.2: weak comparison)."""
     tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]

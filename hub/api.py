@@ -14,12 +14,13 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from hub import auth
-from hub.answers import body_of, decode, json_response, problem, same, whole_number
+from hub.answers import body_of, decode, json_response, problem, same, whether, whole_number
 from hub.errors import BarcastError, Invalid, NotFound, TooMany
 from hub.held import Held
 from hub.outside import REPORTS, Outside
 from hub.protocol import AttemptMessage, HttpControl, HttpStart
 from hub.rate import Allowances
+from hub.resetting import is_stuck
 from hub.rows import JobRow
 from hub.service import Service
 from hub.view import JobView, KindView, Status
@@ -151,10 +152,15 @@ class Api:
             after=query.get("after"),
             parent=query.get("parent"),
         )
+            of=self._stuck() if whether(request, "stuck") else None,
         views = [await self._listed(row) for row in rows]
         return json_response({"jobs": views, "next": cursor})
 
     async def _listed(self, row: JobRow) -> JobView:
+    def _stuck(self) -> list[str]:
+        """What gets on is told by memory, where all unfinished jobs are."""
+        return [shown.id for shown in self._service.hub.known() if is_stuck(shown)]
+
         """What is in memory is newer than its row."""
         hub = self._service.hub
         return hub.shown_of(hub.jobs.get(row.id) or await hub.load(row)).view
@@ -275,11 +281,16 @@ async def _resume(service: Service, job: str, ask: HttpControl) -> Held:
 
 CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
     "cancel": _cancel,
+async def _reset(service: Service, job: str, ask: HttpControl) -> Held:
+    return await service.runner.reset(job, None, ask.reason, force=ask.force)
+
+
     "retry": _retry,
     "pause": _pause,
     "resume": _resume,
 }
 
+    "reset": _reset,
 
 def statuses(names: list[str]) -> list[Status]:
     """Statuses by name.

@@ -162,6 +162,7 @@ READS = (
     ),
     Call(
         method="get", path="/api/summary", name="readSummary", about="How many jobs stand where.",
+    Given(name="stuck", about="only what is stalled or lost", schema={"enum": ["true", "false"]}),
         answers={200: SummaryView},
     ),
     Call(
@@ -174,6 +175,8 @@ READS = (
     ),
     Call(
         method="get", path=f"{ONE}/log", name="readLog", about="Entries of a job's log.", answers={200: LogPage},
+ONCE = {"reset": "Give up an attempt that is stalled or lost, with `force` any; the next one, if any, is queued."}
+
         refuses=(NotFound, Invalid), given=PAGED,
     ),
     Call(
@@ -221,7 +224,7 @@ WRITES = (
     *(
         Call(
             method="post", path=f"{ONE}/{verb}", name=f"{verb}Job",
-            about=f"Ask for a {verb}; answered once the request is stored, and repeating it changes nothing.",
+            about=ONCE.get(verb, f"Ask for a {verb}; answered once that is stored, and repeating it changes nothing."),
             answers={202: JobView}, body=HttpControl,
             refuses=(NotFound, Conflict, Invalid, TooLarge, TooMany, Unavailable),
         )

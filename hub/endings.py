@@ -107,6 +107,17 @@ class Endings:
         self._fail(Outcome.LOST, error, now, change)
         change.force = force
 
+    def reset(self, why: str, now: int, change: Change) -> None:
+        """Given up by hand; where another attempt may follow it is queued at once: somebody looks at it."""
+        follows = backoff_ms(self._facts, self._state) is not None
+        outcome = Outcome.FAILED if self._state.status is Status.QUEUED else Outcome.LOST
+        outcome = self._blame(outcome, ErrorView(type="WorkerLost", message=why[:TEXT_LENGTH]))
+        if not follows:
+            become(self._state, Status.FAILED)
+        self._attempts.close(outcome, now, change)
+        if follows:
+            self._begin_next(now, change, "")
+
     def interrupted(self, now: int, change: Change) -> None:
         """The hub's own process stopped it: no failure of the work, which goes on; a cancel wins over that."""
         state = self._state
@@ -124,12 +135,16 @@ class Endings:
             self._begin_next(now, change, "")
 
     def _fail(self, outcome: Outcome, error: ErrorView | None, now: int, change: Change) -> None:
-        """Not as it should; after a time-out that is what it failed of, whatever came last."""
+        """Not as it should."""
+        self.end(self._blame(outcome, error), now, change, backoff_ms(self._facts, self._state))
+
+    def _blame(self, outcome: Outcome, error: ErrorView | None) -> Outcome:
+        """Keep why it failed; after a time-out that is what it failed of, whatever came last."""
         if self._state.timed_out_at is not None:
             outcome = Outcome.FAILED
             error = ErrorView(type="TimedOut", message=f"took longer than {self._facts.timeout_s:g} s")
         self._state.error = error
-        self.end(outcome, now, change, backoff_ms(self._facts, self._state))
+        return outcome
 
     def end(self, outcome: Outcome, now: int, change: Change, wait_ms: int | None = None) -> None:
         """With this outcome; `wait_ms` milliseconds later another attempt follows, or none at all."""

@@ -29,6 +29,7 @@ from hub.protocol import (
     Report,
     WorkerBeat,
 )
+from hub.resetting import Resetting
 from hub.state import Attached, Change, JobFacts, JobState
 from hub.stopping import Stopping
 from hub.story import Story
@@ -61,6 +62,7 @@ class Job:
         self._endings = Endings(facts, state, self._story, self.progress, self._attempts, self._cancel)
         self._stopping = Stopping(facts, state, self._story, self._cancel, self._endings)
         self._pausing = Pausing(facts, state, self._story, self._attempts)
+        self._resetting = Resetting(facts, state, self._story, self._endings)
         self._deadlines = Deadlines(facts, state)
         self._acts: dict[What, Callable[[int, Change], None]] = {
             "stall": self._stall,
@@ -229,6 +231,14 @@ class Job:
             Conflict: none is due, or the hub does not start this work.
         """
         return self._step(lambda change: self._endings.retry(by, now, change))
+
+    def reset(self, by: str | None, reason: str | None, *, force: bool, now: int) -> Change:
+        """Give up an attempt that is stalled or lost (with `force`: any that runs); the next one, if any, is queued.
+
+        Raises:
+            Conflict: it is neither, or what it does cannot be ended from outside.
+        """
+        return self._step(lambda change: self._resetting.reset(by, reason, force=force, now=now, change=change))
 
     def roll_up(self, children: Children | None, fraction: float | None, now: int) -> Change:
         """Jobs that this one started moved, or stand otherwise.

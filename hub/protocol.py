@@ -494,7 +494,7 @@ class HttpStart(StartOrder, kw_only=True):
 
 
 class HttpControl(Struct, kw_only=True):
-    """Body of cancel, retry, pause and resume."""
+    """Body of cancel, retry, pause, resume and reset."""
 
     reason: Text | None = None
     force: bool = False

@@ -26,6 +26,7 @@ PAGE = f"""{JOBS}
         SELECT 1 FROM json_each(record, '$.tags') AS t, json_each(:tag) AS wanted
         WHERE wanted.value IN (t.key, t.key || ':' || t.value)))
     AND instr(search, :q)
+    AND (:of = 'null' OR id IN (SELECT value FROM json_each(:of)))
     ORDER BY created_at DESC, id DESC LIMIT :limit"""  # noqa: S608 - constants only
 ANYBODYS = PAGE.format(whose="")
 NOBODYS = PAGE.format(whose="AND parent IS NULL")
@@ -123,6 +124,7 @@ class Reader:
         limit: int = 100,
         after: str | None = None,
         parent: str | None = None,
+        of: Sequence[str] | None = None,
     ) -> tuple[list[JobRow], str | None]:
         """A page of jobs, newest first. An empty filter lets all through; several values mean any of them.
 
@@ -134,6 +136,7 @@ class Reader:
             limit: jobs on the page.
             after: the cursor that came with the page before.
             parent: whose children; empty for jobs without a parent, None for all.
+            of: ids of those that are asked for; None for all.
 
         Returns:
             The jobs, and the cursor of the next page (None at the end).
@@ -145,7 +148,7 @@ class Reader:
         found = await self._jobs(
             ANYBODYS if parent is None else SOMEBODYS if parent else NOBODYS,
             created_at=created_at, last_id=last_id, status=literal(list(status)), kind=literal(list(kind)),
-            tag=literal(list(tag)), q=folded(q), limit=limit + 1, parent=parent,
+            tag=literal(list(tag)), q=folded(q), limit=limit + 1, parent=parent, of=literal(of),
         )  # fmt: skip
         page = found[:limit]
         return page, f"{page[-1].created_at}-{page[-1].id}" if page and len(found) > limit else None

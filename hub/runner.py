@@ -161,6 +161,17 @@ class Runner:
         await self.hub.commit(held, held.job.resume(by, self.hub.clock()))
         return held
 
+    async def reset(self, job: str, by: str | None, reason: str | None, *, force: bool) -> Held:
+        """Give up an attempt that is stuck, so that the next one may begin; returns once that is stored.
+
+        Raises:
+            NotFound, Conflict, Unavailable: nothing was changed.
+        """
+        held = await self.hub.find(job)
+        self.hub.check_storage()
+        await self.hub.commit(held, held.job.reset(by, reason, force=force, now=self.hub.clock()))
+        return held
+
     def begin(self) -> None:
         """From now on work is started."""
         self._begun = True

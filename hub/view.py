@@ -49,6 +49,7 @@ Event = Literal[
     "cancel_delivered",
     "cancel_acknowledged",
     "cancel_forced",
+    "reset",
     "retry_scheduled",
     "attempt_succeeded",
     "attempt_failed",

@@ -257,7 +257,7 @@ async def test_no_such_job_is_not_found_wherever_it_is_asked_for(hub: Served) ->
     one = "/api/jobs/nobody"
     for path in (one, f"{one}/log", f"{one}/samples", f"{one}/traceback", f"{one}/artifacts/a", f"{one}/stream"):
         problem(await hub.http.get(path), 404, "not_found")
-    for verb in ("cancel", "retry", "pause", "resume", "report", "entry", "finish"):
+    for verb in ("cancel", "retry", "pause", "resume", "reset", "report", "entry", "finish"):
         problem(await hub.http.post(f"{one}/{verb}"), 404, "not_found")
     problem(await hub.http.delete(one), 404, "not_found")
 

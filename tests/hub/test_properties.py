@@ -246,6 +246,12 @@ class Life(RuleBasedStateMachine):
         self.step(job, lambda: job.retry(None, self.desk.now))
 
     @precondition(lambda self: self.desk.jobs)
+    @rule(number=st.integers(0, 9), force=st.booleans(), reason=st.one_of(st.none(), texts))
+    def reset(self, number: int, force: bool, reason: str | None) -> None:
+        job = self.job(number)
+        self.step(job, lambda: job.reset("ada", reason, force=force, now=self.desk.now))
+
+    @precondition(lambda self: self.desk.jobs)
     @rule(number=st.integers(0, 9), resume=st.booleans())
     def pause_or_resume(self, number: int, resume: bool) -> None:
         job = self.job(number)
