@@ -11,7 +11,20 @@ from msgspec import Struct, field
 
 from hub.answers import TITLES
 from hub.api import CONTROLS, LIST_MOST, LOG_MOST
-from hub.errors import Conflict, HubError, Invalid, NotFound, PeerError, Revoked, TooLarge, TooMany, Unavailable
+from hub.auth import Foreign
+from hub.errors import (
+    Conflict,
+    Forbidden,
+    HubError,
+    Invalid,
+    Malformed,
+    NotFound,
+    PeerError,
+    Revoked,
+    TooLarge,
+    TooMany,
+    Unavailable,
+)
 from hub.outside import REPORTS
 from hub.protocol import HttpAck, HttpControl, HttpStart
 from hub.stack import StackView
@@ -98,8 +111,13 @@ class Problem(Struct, kw_only=True, omit_defaults=True):
 Refusal = type[PeerError] | type[HubError]
 TEXT: dict[str, Any] = {"type": "string"}
 NUMBER: dict[str, Any] = {"type": "integer", "minimum": 0}
-EVENTS, PLAIN, FILE = "text/event-stream", "text/plain", "application/octet-stream"
+CURSOR: dict[str, Any] = {"type": "string", "pattern": "^[0-9]{1,15}-"}
+EVENTS, PLAIN, ANY, JSON = "text/event-stream", "text/plain", "*/*", "application/json"
 ONE = "/api/jobs/{id}"
+EVERYWHERE: tuple[Refusal, ...] = (Foreign, Forbidden, HubError)  # asked by the wrong name or page; we failed
+READING: tuple[Refusal, ...] = (NotFound, Unavailable)
+CHANGING: tuple[Refusal, ...] = (NotFound, Conflict, TooMany, Unavailable)
+BODY: tuple[Refusal, ...] = (Malformed, Invalid, TooLarge)
 
 
 class Given(Struct, frozen=True, kw_only=True):
@@ -119,9 +137,10 @@ class Call(Struct, frozen=True, kw_only=True):
         name: its `operationId`.
         about: what it does, one sentence.
         answers: status to the struct or media type of the body; None for none.
-        refuses: the causes it is refused for.
+        refuses: the causes it is refused for, besides those of every call.
         body: struct of the request's body.
         reports: whether the body is a worker's message, and a report token may come with it.
+        makes: whether its answer is a job that the other calls may name.
     """
 
     method: str
@@ -133,9 +152,10 @@ class Call(Struct, frozen=True, kw_only=True):
     given: tuple[Given, ...] = ()
     body: type[Struct] | None = None
     reports: bool = field(default=False)
+    makes: bool = False
 
 
-AFTER = Given(name="after", about="the `next` of the list before", schema=TEXT)
+AFTER = Given(name="after", about="the `next` of the list before", schema=CURSOR)
 LISTED = (
     Given(name="status", about="any of these", schema={"enum": [s.value for s in Status]}, repeats=True),
     Given(name="kind", about="any of these", schema=TEXT, repeats=True),
@@ -155,10 +175,13 @@ MATCH = (Given(name="If-None-Match", about="ETag that is known already", schema=
 RESUME = (Given(name="Last-Event-ID", about="where the reader was", schema=TEXT, where="header"),)
 
 READS = (
-    Call(method="get", path="/api/kinds", name="listKinds", about="The registered kinds.", answers={200: KindList}),
+    Call(
+        method="get", path="/api/kinds", name="listKinds", about="The registered kinds.", answers={200: KindList},
+        refuses=(Unavailable,),
+    ),
     Call(
         method="get", path="/api/kinds/{kind}/history", name="readHistory",
-        about="What earlier runs of a kind say.", answers={200: History}, refuses=(NotFound,),
+        about="What earlier runs of a kind say.", answers={200: History}, refuses=READING,
     ),
     Call(
         method="get", path="/api/summary", name="readSummary", about="How many jobs stand where.",
@@ -167,11 +190,11 @@ READS = (
     ),
     Call(
         method="get", path="/api/jobs", name="listJobs", about="Jobs, newest first.", answers={200: JobList},
-        refuses=(Invalid,), given=LISTED,
+        refuses=(Invalid, Unavailable), given=LISTED,
     ),
     Call(
         method="get", path=ONE, name="readJob", about="One job, with an ETag of epoch and `seq`.",
-        answers={200: JobView, 304: None}, refuses=(NotFound,), given=MATCH,
+        answers={200: JobView, 304: None}, refuses=READING, given=MATCH,
     ),
     Call(
         method="get", path=f"{ONE}/log", name="readLog", about="Entries of a job's log.", answers={200: LogPage},
@@ -213,20 +236,19 @@ WRITES = (
         method="post", path="/api/jobs", name="startJob",
         about="Start a registered kind, or with `external` open a job that is reported on over HTTP. "
         "200 when `key` was used before.",
-        answers={201: JobView, 200: JobView}, body=HttpStart,
-        refuses=(NotFound, Conflict, Invalid, TooLarge, TooMany, Unavailable),
+        answers={201: JobView, 200: JobView}, body=HttpStart, makes=True,
+        refuses=CHANGING + BODY,
     ),
     Call(
         method="delete", path=ONE, name="deleteJob", about="Delete a terminal job and all that it started.",
-        answers={204: None},
-        refuses=(NotFound, Conflict, TooMany, Unavailable),
+        answers={204: None}, refuses=CHANGING,
     ),
     *(
         Call(
             method="post", path=f"{ONE}/{verb}", name=f"{verb}Job",
             about=ONCE.get(verb, f"Ask for a {verb}; answered once that is stored, and repeating it changes nothing."),
             answers={202: JobView}, body=HttpControl,
-            refuses=(NotFound, Conflict, Invalid, TooLarge, TooMany, Unavailable),
+            refuses=CHANGING + BODY,
         )
         for verb in CONTROLS
     ),
@@ -235,7 +257,7 @@ WRITES = (
             method="post", path=f"{ONE}/{name}", name=f"send{type_.__name__}",
             about=f"A worker's `{name}` for a job that was opened from outside; `attempt` and `n` may be left out.",
             answers={200: HttpAck}, body=type_, reports=True,
-            refuses=(NotFound, Conflict, Invalid, Revoked, TooLarge, Unavailable),
+            refuses=(*CHANGING, *BODY, Revoked),
         )
         for name, type_ in REPORTS.items()
     ),
@@ -249,11 +271,11 @@ ABOUT_ITSELF = (
     Call(method="get", path="/metrics", name="readMetrics", about="Prometheus text.", answers={200: PLAIN}),
     Call(
         method="get", path="/openapi.json", name="readOpenApi", about="This description.",
-        answers={200: "application/json"},
+        answers={200: JSON},
     ),
     Call(
         method="get", path="/asyncapi.json", name="readAsyncApi", about="The description of both sockets.",
-        answers={200: "application/json"},
+        answers={200: JSON},
     ),
 )  # fmt: skip
 CALLS: tuple[Call, ...] = (*READS, *WRITES, *ABOUT_ITSELF)

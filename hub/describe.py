@@ -9,9 +9,10 @@ from typing import Any, get_args
 
 import msgspec
 
-from hub.calls import CALLS, EVENTS, Call, Given, Problem, title_of
+from hub.calls import CALLS, EVENTS, EVERYWHERE, JSON, ONE, Call, Given, Problem, title_of
 from hub.codec import SUBPROTOCOLS
-from hub.protocol import VERSION, FromViewer, FromWorker, ToViewer, ToWorker
+from hub.errors import TooMany
+from hub.protocol import VERSION, Beat, FromViewer, FromWorker, Ok, Pong, ToViewer, ToWorker, Welcome
 
 Json = dict[str, Any]
 SCHEMAS = "#/components/schemas/"
@@ -19,6 +20,17 @@ ADDRESS = "127.0.0.1:8600"  # where a hub listens unless told otherwise
 LICENSE = {"name": "MIT", "identifier": "MIT"}
 TOLD_ELSEWHERE = ("type", "job")  # a report over HTTP has them in its path
 MAY_BE_LEFT_OUT = ("attempt", "n")
+NEVER_STREAMED = (Welcome, Ok, Pong, Beat)  # a beat is a comment; the others answer what no stream asks
+EVENT: Json = {
+    "type": "object",
+    "properties": {
+        "event": {"enum": [one.__struct_config__.tag for one in get_args(ToViewer) if one not in NEVER_STREAMED]},
+        "id": {"type": "string"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "required": ["event", "data"],
+}
+RETRY_AFTER = {"description": "Seconds", "required": True, "schema": {"type": "integer", "minimum": 1}}
 ABOUT = (
     "Progress of jobs. Times are milliseconds since 1970 UTC in fields that end in `_at`, durations seconds in fields "
     "that end in `_s`, unknown is null. Unknown fields are ignored."
@@ -83,17 +95,31 @@ def _parameter(given: Given) -> Json:
 
 def _responses(call: Call) -> Json:
     responses: Json = {str(status): _answer(body) for status, body in call.answers.items()}
-    for refusal in call.refuses:
-        responses[str(refusal.status)] = _problem(title_of(refusal))
-    return responses | {"default": _problem("Refused")}
+    titles: dict[int, list[str]] = {}
+    for refusal in (*call.refuses, *EVERYWHERE):
+        titles.setdefault(refusal.status, []).append(title_of(refusal))
+    refusals = {str(status): _problem(" or ".join(told)) for status, told in sorted(titles.items())}
+    if TooMany in call.refuses:
+        refusals[str(TooMany.status)]["headers"] = {"Retry-After": RETRY_AFTER}
+    if call.makes:
+        responses = {status: answer | {"links": _links()} for status, answer in responses.items()}
+    return responses | refusals
+
+
+def _links() -> Json:
+    """What can be asked for with the id of the job that was just made."""
+    ways = [call.name for call in CALLS if call.path.startswith(ONE)]
+    return {name: {"operationId": name, "parameters": {"id": "$response.body#/id"}} for name in ways}
 
 
 def _answer(body: type[msgspec.Struct] | str | None) -> Json:
     if body is None:
         return {"description": "Nothing more to say"}
+    if body == EVENTS:
+        return {"description": "Events, each with a message of the viewer socket", "content": {body: {"schema": EVENT}}}
     if isinstance(body, str):
-        about = "Events, each with a message of the viewer socket" if body == EVENTS else "As it is"
-        return {"description": about, "content": {body: {"schema": {"type": "string"}}}}
+        schema = {"type": "object" if body == JSON else "string"}
+        return {"description": "As it is", "content": {body: {"schema": schema}}}
     return {"description": _first_line(body), "content": _json(_ref(body.__name__))}
 
 
@@ -118,6 +144,9 @@ def _without_address(schema: Json, title: str) -> Json:
     body = copy.deepcopy(schema) | {"title": title}
     for name in TOLD_ELSEWHERE:
         del body["properties"][name]
+    for name in MAY_BE_LEFT_OUT:
+        if name in body["properties"]:
+            body["properties"][name] = {"anyOf": [body["properties"][name], {"type": "null"}]}
     body["required"] = [name for name in body["required"] if name not in TOLD_ELSEWHERE + MAY_BE_LEFT_OUT]
     return body
 

@@ -259,6 +259,7 @@ def _position(cursor: str | None) -> tuple[int, str]:
     if cursor is None:
         return SAFE, ""
     created_at, dash, last_id = cursor.partition("-")
-    if not (dash and created_at.isascii() and created_at.isdigit() and int(created_at) <= SAFE):
+    digits = created_at.isascii() and created_at.isdigit() and len(created_at) <= len(str(SAFE))
+    if not (dash and digits and int(created_at) <= SAFE):  # Python refuses to read thousands of digits
         raise Invalid("expected a cursor that came with a page", "after")
     return int(created_at), last_id

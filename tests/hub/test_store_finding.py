@@ -71,7 +71,10 @@ async def test_pages_hold_every_job_once_though_new_ones_arrive(store: Store) ->
     assert seen == [row for _, row in sorted(((n // 3, f"j-{n}") for n in range(20)), reverse=True)]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "-", "1", "x-j1", "-1-j1", "9" * 30 + "-j", "²-j"])
+TOO_LONG = pytest.param("9" * 5000 + "-j", id="5000 digits")
+
+
+@pytest.mark.parametrize("cursor", ["", "x", "-", "1", "x-j1", "-1-j1", "9" * 30 + "-j", TOO_LONG, "²-j"])
 async def test_a_cursor_that_no_page_came_with_is_refused(store: Store, cursor: str) -> None:
     with pytest.raises(Invalid, match="after: expected a cursor"):
         await store.jobs(after=cursor)
