@@ -162,6 +162,7 @@ LISTED = (
     Given(name="tag", about="any of these, `name:value` or `name`", schema=TEXT, repeats=True),
     Given(name="q", about="text in the title", schema=TEXT),
     Given(name="parent", about="whose children; empty for jobs that no other started", schema=TEXT),
+    Given(name="stuck", about="only what is stalled or lost", schema={"enum": ["true", "false"]}),
     Given(name="limit", about="how many", schema=NUMBER | {"maximum": LIST_MOST}),
     AFTER,
 )
@@ -174,6 +175,8 @@ ATTEMPT = (Given(name="attempt", about="which; the current one when left out", s
 MATCH = (Given(name="If-None-Match", about="ETag that is known already", schema=TEXT, where="header"),)
 RESUME = (Given(name="Last-Event-ID", about="where the reader was", schema=TEXT, where="header"),)
 
+ONCE = {"reset": "Give up an attempt that is stalled or lost, with `force` any; the next one, if any, is queued."}
+
 READS = (
     Call(
         method="get", path="/api/kinds", name="listKinds", about="The registered kinds.", answers={200: KindList},
@@ -185,7 +188,6 @@ READS = (
     ),
     Call(
         method="get", path="/api/summary", name="readSummary", about="How many jobs stand where.",
-    Given(name="stuck", about="only what is stalled or lost", schema={"enum": ["true", "false"]}),
         answers={200: SummaryView},
     ),
     Call(
@@ -198,27 +200,25 @@ READS = (
     ),
     Call(
         method="get", path=f"{ONE}/log", name="readLog", about="Entries of a job's log.", answers={200: LogPage},
-ONCE = {"reset": "Give up an attempt that is stalled or lost, with `force` any; the next one, if any, is queued."}
-
-        refuses=(NotFound, Invalid), given=PAGED,
+        refuses=(*READING, Invalid), given=PAGED,
     ),
     Call(
         method="get", path=f"{ONE}/samples", name="readSamples", about="Points of a job's chart.",
-        answers={200: SampleList}, refuses=(NotFound,),
+        answers={200: SampleList}, refuses=READING,
     ),
     Call(
         method="get", path=f"{ONE}/traceback", name="readTraceback", about="Where an attempt failed.",
-        answers={200: Traceback}, refuses=(NotFound, Invalid), given=ATTEMPT,
+        answers={200: Traceback}, refuses=(*READING, Invalid), given=ATTEMPT,
     ),
     Call(
         method="get", path=f"{ONE}/stack", name="readStack",
         about="Where a job is now; its worker is asked, or else the system.",
-        answers={200: StackView}, refuses=(NotFound, Conflict, TooMany, Unavailable),
+        answers={200: StackView}, refuses=CHANGING,
     ),
     Call(
         method="get", path=f"{ONE}/artifacts/{{name}}", name="readArtifact",
         about="An attached file, as a download, or the way to an attached link.",
-        answers={200: FILE, 307: None}, refuses=(NotFound,),
+        answers={200: ANY, 307: None}, refuses=READING,
     ),
     Call(
         method="get", path="/api/stream", name="streamJobs",
@@ -228,7 +228,7 @@ ONCE = {"reset": "Give up an attempt that is stalled or lost, with `force` any; 
     Call(
         method="get", path=f"{ONE}/stream", name="streamJob",
         about="One job as Server-Sent Events `snapshot`, `update` and `log`, with the JSON of the viewer socket.",
-        answers={200: EVENTS}, refuses=(NotFound, Unavailable), given=RESUME,
+        answers={200: EVENTS}, refuses=READING, given=RESUME,
     ),
 )  # fmt: skip
 WRITES = (

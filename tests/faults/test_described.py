@@ -61,7 +61,7 @@ kinds.values = ["nothing", "outside"]
 def lives(hub: HubProcess) -> list[str]:
     """Jobs of every sort, to be asked about; their ids."""
     outside: dict[str, object] = {"kind": "outside", "external": True}
-    orders = [outside, outside, outside, {"kind": "nothing"}, {"kind": "wait"}]
+    orders: list[dict[str, object]] = [outside, outside, outside, {"kind": "nothing"}, {"kind": "wait"}]
     jobs = [str(hub.post("/api/jobs", order)["id"]) for order in orders]
     hub.post(f"/api/jobs/{jobs[0]}/report", {"done": 1, "total": 3})
     hub.post(f"/api/jobs/{jobs[0]}/artifact", {"name": "a", "url": hub.url})
