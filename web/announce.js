@@ -106,6 +106,9 @@ export const endNotice = (job) => ({
   text: job.status === 'cancelled' ? stopped(job.message ?? '') : outcome(job),
 });
 
+/** @param {number} count @returns {import('./notices.js').Notice} one instead of many, after an absence */
+export const awayNotice = (count) => ({ job: '', title: `${plural(count, 'job')} finished`, text: '' });
+
 /** @param {SeenJob} job @returns {import('./elements/toast-stack.js').Link} its result, or its page */
 const resultLink = ({ id, artifacts: [file] }) =>
   file

@@ -3,7 +3,7 @@ import { Actions } from './actions.js';
 import { news, undoToast } from './announce.js';
 import { Branches } from './branches.js';
 import { stateOf, STATE_NAMES } from './states.js';
-import { isOffline } from './status.js';
+import { heard } from './status.js';
 
 /**
  * @typedef {import('./wire.js').Job} Job
@@ -12,8 +12,6 @@ import { isOffline } from './status.js';
  *   started: (job: Job) => void, say: (text: string) => void, isOpen: (id: string) => boolean}} Shell  `say`: tells it to a
  *   screen reader, at once; `isOpen`: the job's page is
  */
-
-const UNNOTICED_MS = 2000; // a drop that short shows nothing
 
 export class App {
   /** @type {Map<string, import('./wire.js').Kind>} */
@@ -114,16 +112,17 @@ export class App {
 
   /** @returns {number|null} since when the hub cannot be heard, on its clock; `null` while that is no matter */
   get lost_at() {
-    const link = this.connection.state;
-    const offline = isOffline(link, this.store.machineNow(), navigator.onLine);
-    return offline && link.lost_ms !== null ? link.lost_ms + this.store.state.ahead_ms : null;
+    return this.#heard.lost_at;
   }
 
   /** The hub's clock; it stands still soon after the hub is no longer heard, because nothing is known of what goes on. */
   get now() {
-    const { lost_ms } = this.connection.state;
-    const now = this.store.now();
-    return lost_ms === null ? now : Math.min(now, lost_ms + UNNOTICED_MS + this.store.state.ahead_ms);
+    return this.#heard.now;
+  }
+
+  get #heard() {
+    const { connection, store } = this;
+    return heard(connection.state, store.machineNow(), navigator.onLine, store.state.ahead_ms);
   }
 
   /** @param {string} kind @returns {import('./story.js').Setting} what a job of this kind is told with */

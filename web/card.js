@@ -1,19 +1,10 @@
 /** What `<job-progress>` says of a job, in each of its three sizes; and what it says when it can show none. Pure. */
+import { address } from './address.js';
 import { elapsed } from './eta.js';
 import { errorText } from './failures.js';
+import { countsText } from './phrases.js';
 import { currentPhase, ended, stateOf } from './states.js';
-import {
-  clockSeconds,
-  counts,
-  duration,
-  number,
-  percent,
-  range,
-  secondsBetween,
-  sentence,
-  size,
-  usualStep,
-} from './words.js';
+import { clockSeconds, duration, number, percent, range, secondsBetween, sentence, size, usualStep } from './words.js';
 
 const ROWS = 4;
 const QUIET_MS = 2_000; // a hub that is just restarted is no problem
@@ -166,14 +157,11 @@ function inlineText(job, eta, { story, lost_at }) {
 /** A full card names the phase in its rows. @param {SeenJob} job @param {Size} form @param {Story} story */
 function lineOf(job, form, story) {
   const running = stateOf(job) === 'running';
-  if (running && form === 'full') return countsOf(job) || story.message || story.head.text;
-  if (running && !currentPhase(job)) return story.message || countsOf(job) || story.head.text;
+  if (running && form === 'full') return countsText(job) || story.message || story.head.text;
+  if (running && !currentPhase(job)) return story.message || countsText(job) || story.head.text;
   const between = BETWEEN[stateOf(job)] ?? ': ';
   return join([story.head.text, story.message], between);
 }
-
-/** @param {SeenJob} job */
-const countsOf = ({ done, total, unit }) => (done === null || (!done && !total) ? '' : counts(done, total, unit));
 
 // ── Ended ─────────────────────────────────────────────────────────────────────
 
@@ -198,13 +186,6 @@ function fileOf(job, hub) {
     return href ? [{ href, name, text: 'Download', bytes }] : [];
   });
   return files[0] ?? null;
-}
-
-/** @param {string} url @param {string} base @returns {string|null} one that may be followed: http or https */
-export function address(url, base) {
-  if (!URL.canParse(url, base)) return null;
-  const { protocol, href } = new URL(url, base);
-  return protocol === 'http:' || protocol === 'https:' ? href : null;
 }
 
 /** @param {SeenJob} job @param {Size} form @param {Told} told @returns {Partial<Card>} */
@@ -265,7 +246,7 @@ function factRows(job, now) {
   const { typical, counters, phase } = job;
   /** @type {[string, string][]} */
   const facts = [
-    [phase === null && !ended(job) && countsOf(job) ? (job.message ?? '') : '', ''],
+    [phase === null && !ended(job) && countsText(job) ? (job.message ?? '') : '', ''],
     ['Elapsed', job.started_at ? duration(elapsed(job, now)) : ''],
     ['Usually', typical ? range(typical.p10_s, typical.p90_s, usualStep) : ''],
     ['Errors', counters.errors ? number(counters.errors) : ''],

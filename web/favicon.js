@@ -28,29 +28,35 @@ const disc = (colour, sign) =>
 const address = (shapes) =>
   `data:image/svg+xml,${encodeURIComponent(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16" fill="none" stroke-width="3">${shapes}</svg>`)}`;
 
-/** @param {SeenJob} job @returns {string|null} */
-function jobIcon(job) {
+/** @param {SeenJob} job @param {boolean} lost @returns {string|null} */
+function jobIcon(job, lost) {
   const sign = SIGNS[stateOf(job)];
   if (sign) return address(disc(colourOf(job), sign));
   if (job.fraction === null) return null;
-  return address(ring(percentOf(job.fraction), colourOf(job)));
+  return address(ring(percentOf(job.fraction), lost ? IDLE : colourOf(job)));
 }
 
-/** @param {SeenJob[]} jobs  of the feed @returns {string|null} */
-function listIcon(jobs) {
+/** @param {SeenJob[]} jobs  of the feed @param {boolean} lost @returns {string|null} */
+function listIcon(jobs, lost) {
   const known = jobs.filter((job) => !ended(job) && job.status !== 'queued' && job.fraction !== null);
   if (!known.length) return null;
   const mean = known.reduce((sum, job) => sum + (job.fraction ?? 0), 0) / known.length;
-  return address(ring(percentOf(mean), known.some((job) => colourOf(job) === RUN) ? RUN : IDLE));
+  const runs = !lost && known.some((job) => colourOf(job) === RUN);
+  return address(ring(percentOf(mean), runs ? RUN : IDLE));
 }
 
 /**
  * @param {import('./state.js').State} state
  * @param {string|null} id  the job whose page is open
+ * @param {boolean} [lost]  the hub cannot be heard: nothing is known to run
  * @returns {string|null} an address of the icon; `null` for the plain one
  */
-export function favicon(state, id) {
-  if (id === null) return listIcon([...state.feed].flatMap((one) => state.jobs.get(one) ?? []));
+export function favicon(state, id, lost = false) {
+  if (id === null)
+    return listIcon(
+      [...state.feed].flatMap((one) => state.jobs.get(one) ?? []),
+      lost,
+    );
   const job = state.jobs.get(id);
-  return job ? jobIcon(job) : null;
+  return job ? jobIcon(job, lost) : null;
 }

@@ -12,9 +12,10 @@
  * Events, which bubble, with the job as `detail`: `change` and `end`. Numbers and dates are of the document's language.
  */
 import { Actions } from './actions.js';
+import { address } from './address.js';
 import { bar } from './bar.js';
 import { connect } from './barcast.js';
-import { address, blankCard, jobCard, problemCard, problemOf, steady } from './card.js';
+import { blankCard, jobCard, problemCard, problemOf, steady } from './card.js';
 import { clock } from './clock.js';
 import { h } from './elements/dom.js';
 import { ProgressCard } from './elements/progress-card.js';

@@ -13,6 +13,7 @@ export class Motion {
    * @param {object} host
    * @param {(call: () => void) => any} host.nextFrame  never called while nothing is seen
    * @param {(call: () => void, ms: number) => any} host.wait
+   * @param {(error: unknown) => void} host.report  a mover failed
    */
   constructor(host) {
     this.host = host;
@@ -25,11 +26,21 @@ export class Motion {
     if (rests) this.host.nextFrame(this.#frame);
   }
 
+  /** One that fails stands still, alone. @param {Mover} mover */
+  #step(mover) {
+    try {
+      return mover.step();
+    } catch (error) {
+      this.host.report(error);
+      return Infinity;
+    }
+  }
+
   /** All that moves does so in the same frame. */
   #frame = () => {
     let soonest_ms = Infinity;
     for (const mover of this.#movers) {
-      const wait_ms = mover.step();
+      const wait_ms = this.#step(mover);
       if (wait_ms === Infinity) this.#movers.delete(mover);
       soonest_ms = Math.min(soonest_ms, wait_ms);
     }
@@ -40,4 +51,5 @@ export class Motion {
 export const motion = new Motion({
   nextFrame: (call) => requestAnimationFrame(call),
   wait: (call, ms) => setTimeout(call, ms),
+  report: (error) => reportError(error),
 });

@@ -1,7 +1,7 @@
 /** Notices of the system: an own job ended, and nobody was looking. */
 
 /**
- * @typedef {{job: string, title: string, text: string}} Notice
+ * @typedef {{job: string, title: string, text: string}} Notice  `job`: its id, '' for several
  * @typedef {{new (title: string, options: NotificationOptions): Pick<Notification, 'onclick'|'close'>,
  *   permission: NotificationPermission, requestPermission: () => Promise<NotificationPermission>}} System  the browser's
  *   `Notification`
@@ -13,7 +13,7 @@ export class Notices {
    * @param {object} given
    * @param {import('./choices.js').Choices} given.choices
    * @param {System|undefined} given.system  not on every browser, and on safe addresses only
-   * @param {(job: string) => void} given.open  shows a job's page
+   * @param {(job: string) => void} given.open  shows a job's page, or what ended
    */
   constructor({ choices, system, open }) {
     this.choices = choices;

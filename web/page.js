@@ -137,10 +137,10 @@ class Page {
     this.views.list?.focusSearch();
   }
 
-  /** A notice of the system was clicked. @param {string} id */
+  /** A notice of the system was clicked. @param {string} id  of a job; '' for several */
   #comeTo(id) {
     globalThis.focus();
-    this.go(`/jobs/${encodeURIComponent(id)}`);
+    this.go(id ? `/jobs/${encodeURIComponent(id)}` : '/?tab=finished');
   }
 
   /** @returns {Promise<Later|null>} what the first view does not need; `null` while it cannot be had */
@@ -180,7 +180,7 @@ class Page {
   /** @param {import('./state.js').State} before */
   #changed(before) {
     const { state } = this.store;
-    if (state.jobs !== before.jobs) this.tidings.hear(before.jobs, state.jobs, before.arriving !== null);
+    if (state.jobs !== before.jobs) this.tidings.hear(before.jobs, state.jobs, before.behind);
     this.#repaint();
   }
 
@@ -197,6 +197,7 @@ class Page {
   /** Somebody did something here. */
   refresh() {
     this.painter.now();
+    if (document.hidden) this.#paintTab();
   }
 
   /** Something is known that was not. */
@@ -221,10 +222,10 @@ class Page {
   /** @param {import('./wire.js').Job} job */
   started(job) {
     this.own.add(job.id);
-    this.app.focused = job.id;
     this.store.take({ type: 'started', job });
     this.say(`Started: ${job.title}`);
     this.go('/');
+    this.app.focused = job.id;
   }
 
   #paint() {
@@ -282,7 +283,7 @@ class Page {
   }
 
   #paintTab() {
-    this.tab.paint(this.store.state, this.views.jobPage?.job ?? null);
+    this.tab.paint(this.store.state, this.views.jobPage?.job ?? null, this.app.lost_at !== null);
   }
 }
 

@@ -4,6 +4,7 @@ import {
   brief,
   clock,
   clockSeconds,
+  counts,
   duration,
   isolated,
   number,
@@ -27,6 +28,10 @@ export const join = (parts, between = ' ') => parts.filter(Boolean).join(between
 
 /** @param {string} text */
 export const firstLine = (text) => text.split('\n', 1)[0];
+
+/** How far it is, unless nothing is known of that. @param {SeenJob} job */
+export const countsText = ({ done, total, unit }) =>
+  done === null || (!done && !total) ? '' : counts(done, total, unit);
 
 /** @param {SeenJob} job */
 export const workerOf = (job) => (job.worker ? isolated(job.worker) : 'the worker');

@@ -20,6 +20,7 @@ import { jobOf } from './topics.js';
  * @property {Set<string>} feed  ids that the feed holds
  * @property {Set<string>|null} arriving  ids of a feed snapshot that is still coming in pieces
  * @property {boolean} complete  whether the feed was ever known whole
+ * @property {boolean} behind  the hub is heard again, and what was missed of the feed has not come yet
  * @property {Map<string, import('./log.js').Story>} stories  each followed job's log
  * @property {Map<string, string>} gone  id to reason
  * @property {Set<string>} holes  ids of jobs of which something was skipped
@@ -36,6 +37,7 @@ export const emptyState = () => ({
   feed: new Set(),
   arriving: null,
   complete: false,
+  behind: false,
   stories: new Map(),
   gone: new Map(),
   holes: new Set(),
@@ -95,7 +97,7 @@ function endFeed(state) {
   const jobs = new Map(state.jobs);
   for (const id of left) if (!state.stories.has(id)) jobs.delete(id); // the page of one may be open
   const holes = new Set([...state.holes].filter((id) => state.stories.has(id))); // of others nothing more can be had
-  return { ...state, jobs, holes, feed: arrived, arriving: null, complete: true };
+  return { ...state, jobs, holes, feed: arrived, arriving: null, complete: true, behind: false };
 }
 
 /** @param {State} state @param {Message} message @param {number} now @returns {State} */
@@ -268,6 +270,7 @@ const welcome = (state, message) => ({
   ...state,
   epoch: message.epoch,
   may: message.may ?? state.may,
+  behind: true,
   holes: new Set(),
 });
 

@@ -10,6 +10,7 @@ import {
   by,
   cancelledText,
   confirmed,
+  countsText,
   endText,
   firstLine,
   follows,
@@ -27,7 +28,6 @@ import {
   about,
   clock,
   clockSeconds,
-  counts,
   countsSpoken,
   duration,
   list,
@@ -64,10 +64,6 @@ const EYES_FROM = 2;
  * @property {import('./wire.js').Kind|undefined} kind
  * @property {boolean} control  whether this viewer may act
  */
-
-/** @param {SeenJob} job */
-const countsText = (job) =>
-  job.done === null || (!job.done && !job.total) ? '' : counts(job.done, job.total, job.unit);
 
 /** @param {SeenJob} job @param {Setting} setting @returns {string} hidden until it can be trusted */
 function rateText(job, { now }) {

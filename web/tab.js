@@ -26,18 +26,22 @@ export class Tab {
     this.host = host;
   }
 
-  /** @param {import('./state.js').State} state @param {string|null} id  of the job whose page is open */
-  paint(state, id) {
+  /**
+   * @param {import('./state.js').State} state
+   * @param {string|null} id  of the job whose page is open
+   * @param {boolean} [lost]  the hub cannot be heard
+   */
+  paint(state, id, lost = false) {
     const { clock, isHidden } = this.host;
     clock.clearTimeout(this.#timer);
     const left_ms = this.#told_ms + (isHidden() ? HIDDEN_MS : SEEN_MS) - clock.now();
-    if (left_ms <= 0 || id !== this.#of) this.#write(state, id);
-    else this.#timer = clock.setTimeout(() => this.#write(state, id), left_ms);
+    if (left_ms <= 0 || id !== this.#of) this.#write(state, id, lost);
+    else this.#timer = clock.setTimeout(() => this.#write(state, id, lost), left_ms);
   }
 
-  /** @param {import('./state.js').State} state @param {string|null} id */
-  #write(state, id) {
-    const words = { title: title(state, id), icon: favicon(state, id) };
+  /** @param {import('./state.js').State} state @param {string|null} id @param {boolean} lost */
+  #write(state, id, lost) {
+    const words = { title: title(state, id, lost), icon: favicon(state, id, lost) };
     this.#of = id;
     this.#told_ms = this.host.clock.now();
     if (words.title === this.#words?.title && words.icon === this.#words.icon) return;

@@ -1,5 +1,5 @@
 /** Tells people what became of their own jobs: spoken, as a toast, and by the system where nobody looks. */
-import { backToast, endNotice, endToast, justEnded, news } from './announce.js';
+import { awayNotice, backToast, endNotice, endToast, justEnded, news } from './announce.js';
 
 /**
  * @typedef {import('./state.js').SeenJob} SeenJob
@@ -38,17 +38,22 @@ export class Tidings {
    * @param {boolean} [late]  it is what was missed, not what happens
    */
   hear(before, jobs, late = false) {
-    for (const job of this.own.ids.flatMap((id) => jobs.get(id) ?? [])) {
-      const known = before.get(job.id);
-      if (known === job) continue;
-      this.announcer.say(news(known, job, this.reader.isOpen(job.id)));
-      if (justEnded(known, job)) this.#end(job, late || !this.reader.isLive());
-    }
+    const missed = late || !this.reader.isLive();
+    const changed = this.own.ids.flatMap((id) => jobs.get(id) ?? []).filter((job) => job !== before.get(job.id));
+    for (const job of changed) this.announcer.say(news(before.get(job.id), job, this.reader.isOpen(job.id)));
+    const ends = changed.filter((job) => justEnded(before.get(job.id), job));
+    if (this.reader.isHidden()) this.#notify(ends, missed);
+    for (const job of ends) this.#end(job, missed);
+  }
+
+  /** After an absence there is one notice instead of many. @param {SeenJob[]} ends @param {boolean} missed */
+  #notify(ends, missed) {
+    if (missed && ends.length > 1) this.notices.tell(awayNotice(ends.length));
+    else for (const job of ends) this.notices.tell(endNotice(job));
   }
 
   /** @param {SeenJob} job @param {boolean} late */
   #end(job, late) {
-    if (this.reader.isHidden()) this.notices.tell(endNotice(job));
     if (this.reader.isOpen(job.id)) return;
     if (late || this.reader.isHidden()) {
       this.#wasAway ||= late;

@@ -75,6 +75,7 @@ export class Views {
 
   /** Shows what the address says. */
   turn() {
+    this.app.focused = null; // whoever turns the page no longer waits for a row
     const id = /^\/jobs\/([^/]+)$/.exec(location.pathname)?.[1];
     if (id) this.#openJob(decoded(id));
     else this.#openList();

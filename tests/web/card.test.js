@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { address, blankCard, jobCard, problemCard, problemOf, steady } from '../../web/card.js';
+import { address } from '../../web/address.js';
+import { blankCard, jobCard, problemCard, problemOf, steady } from '../../web/card.js';
 import { tell } from '../../web/story.js';
 import { cancel, job, NOW, plain } from './fakes.js';
 

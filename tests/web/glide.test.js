@@ -170,3 +170,22 @@ test('frames are asked for only while something moves, and as often as the faste
   }
   assert.deepEqual(seen, ['frame', 16, 'frame', 100, 'frame']);
 });
+
+test('a bar that fails stands still, and no other does', () => {
+  const told = [];
+  const failed = [];
+  const motion = new Motion({
+    nextFrame: (call) => told.push(call),
+    wait: (call) => told.push(call),
+    report: (error) => failed.push(error.message),
+  });
+  let steps = 0;
+  motion.add({
+    step: () => {
+      throw new Error('broken');
+    },
+  });
+  motion.add({ step: () => ((steps += 1), steps < 2 ? 16 : Infinity) });
+  while (told.length) told.shift()();
+  assert.deepEqual([steps, failed], [2, ['broken']]);
+});

@@ -149,6 +149,15 @@ test('the feed is complete after its first end, not before', () => {
   assert.equal(play([{ type: 'snapshot', jobs: [], end: true }], state).complete, true);
 });
 
+test('a page is behind from the hub’s welcome to the end of its feed, and not at later polls', () => {
+  const heard = play([welcome]);
+  assert.deepEqual([emptyState().behind, heard.behind], [false, true]);
+  const polled = play(feed(wire()), heard);
+  assert.equal(polled.behind, false);
+  assert.equal(play(feed(wire()).slice(0, 1), polled).behind, false);
+  assert.equal(play([{ ...welcome, epoch: 'e2' }], polled).behind, true);
+});
+
 test('a new job is announced by a snapshot of it alone', () => {
   const state = play([welcome, ...feed(wire()), { type: 'snapshot', jobs: [wire({ id: 'j9' })] }]);
   assert.deepEqual([...state.feed], ['j1', 'j9']);

@@ -184,6 +184,23 @@ async def test_the_toast_of_a_job_leads_to_its_result(hub: HubProcess, context: 
     await expect(link).to_have_attribute("href", "https://example.org/orders.html")
 
 
+async def test_toasts_that_stay_wait_for_a_place_and_none_leads_where_it_may_not(
+    hub: HubProcess, context: BrowserContext
+) -> None:
+    page = await opened(context, hub.url)
+    add = "toasts => toasts.forEach(toast => document.querySelector('toast-stack').add({ icon: 'dot', ...toast }))"
+    stays = [{"title": f"stays {number}", "text": "", "stays": True} for number in range(3)]
+    await page.evaluate(add, [*stays, {"title": "passes 1", "text": ""}, {"title": "passes 2", "text": ""}])
+    seen = page.locator(".toast:visible b")
+    await expect(seen).to_have_text(["stays 1", "stays 2", "passes 2"])
+    await page.locator(".toast:visible").last.get_by_role("button", name="Dismiss").click()
+    await expect(seen).to_have_text(["stays 0", "stays 1", "stays 2"])
+    link = {"text": "Open result", "href": "javascript:alert(1)"}
+    await page.evaluate(add, [{"title": "leads", "text": "nowhere", "link": link}])
+    await expect(page.locator(".toast").last).to_contain_text("nowhere")
+    await expect(page.locator(".toast").get_by_role("link")).to_have_count(0)
+
+
 async def test_the_code_to_embed_a_job_is_shown_for_each_size_and_copied(
     hub: HubProcess, context: BrowserContext
 ) -> None:

@@ -4,6 +4,7 @@ import { favicon } from '../../web/favicon.js';
 import { Notices } from '../../web/notices.js';
 import { Tab } from '../../web/tab.js';
 import { Tidings } from '../../web/tidings.js';
+import { title } from '../../web/title.js';
 import { FakeClock, job, NOW } from './fakes.js';
 
 /** Somebody with three jobs of their own. */
@@ -76,6 +77,18 @@ test('what a snapshot tells after an absence is not what happens now', () => {
   assert.deepEqual(heard.toasts, []);
   tidings.look();
   assert.deepEqual(heard.toasts, ['Back online']);
+});
+
+test('the system is told once of many ends that were missed, and of each that happens', () => {
+  const { heard, reader, tidings } = reading();
+  reader.hidden = true;
+  const ids = ['j1', 'j2', 'j3'];
+  const known = new Map(ids.map((id) => [id, job({ id })]));
+  const done = new Map(ids.map((id) => [id, job({ id, status: 'succeeded', finished_at: NOW })]));
+  tidings.hear(known, done, true);
+  assert.deepEqual(heard.notices, ['']);
+  tidings.hear(known, done);
+  assert.deepEqual(heard.notices.slice(1), ids);
 });
 
 test('a job whose page is opened meanwhile is told there', () => {
@@ -154,6 +167,18 @@ test('the list’s icon is the mean of what runs, and the plain one when nothing
   assert.equal(favicon(state(job({ status: 'succeeded' }), job({ id: 'j2', status: 'queued' })), null), null);
   assert.equal(favicon(state(), 'unknown'), null);
   assert.equal(favicon(state(job({ fraction: null })), 'j1'), null);
+});
+
+test('while the hub is gone nothing is shown as running', () => {
+  assert.match(drawn(favicon(state(job()), 'j1', true)), /stroke="#858d94" pathLength/);
+  assert.match(drawn(favicon(state(job()), null, true)), /stroke="#858d94" pathLength/);
+  assert.match(drawn(favicon(state(job({ status: 'succeeded' })), 'j1', true)), /fill="#2a9d60"/);
+  const running = { ...state(job()), summary: { running: 4 } };
+  assert.deepEqual(
+    [null, 'j1'].map((id) => title(running, id, true)),
+    ['Offline · Barcast', 'Offline · Import · Barcast'],
+  );
+  assert.equal(title(state(job({ status: 'failed' })), 'j1', true), 'Failed · Import · Barcast');
 });
 
 /** A tab, and what is written to it. */

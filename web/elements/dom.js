@@ -1,4 +1,5 @@
 /** Makes and changes elements. Text goes in as text, and only what changed is written. */
+import { address } from '../address.js';
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -104,16 +105,6 @@ export function arrange(parent, wanted) {
   });
 }
 
-/** A link's address, if it is one that may be followed. @param {string} url @returns {string|null} */
-export function safeUrl(url) {
-  try {
-    const { protocol, href } = new URL(url, location.href);
-    return protocol === 'http:' || protocol === 'https:' ? href : null;
-  } catch {
-    return null;
-  }
-}
-
 /**
  * Lets a link lead to an address, if it is one that may be followed.
  * @param {HTMLAnchorElement} link
@@ -122,7 +113,7 @@ export function safeUrl(url) {
  * @returns {boolean} whether it leads there
  */
 export function point(link, url, file = null) {
-  const href = safeUrl(url);
+  const href = address(url, location.href);
   set(link, 'href', href);
   set(link, 'download', href && file && new URL(href).origin === location.origin ? file : null);
   set(link, 'rel', file ? 'noopener noreferrer' : null);

@@ -14,7 +14,7 @@ import {
   sentence,
   size,
 } from '../words.js';
-import { h, safeUrl, show } from './dom.js';
+import { h, point, show } from './dom.js';
 import { icon } from './icon.js';
 
 const MONO_FROM = 24; // longer texts are mostly paths and ids
@@ -104,11 +104,9 @@ export const attemptFacts = (job, now) =>
 
 /** @param {import('../wire.js').Artifact} artifact @returns {HTMLElement} a link, if its address is one */
 function artifactLink({ name, url, bytes }) {
-  const href = safeUrl(url);
-  const own = href !== null && new URL(href).origin === location.origin;
-  const text = href
-    ? h('a', { href, download: own ? name : null, rel: 'noopener noreferrer' }, h('bdi', {}, name))
-    : h('bdi', {}, name);
+  const link = h('a', {}, h('bdi', {}, name));
+  const text = point(link, url, name) ? link : h('bdi', {}, name);
+  const own = link.origin === location.origin;
   return h('li', {}, icon(own ? 'file' : 'link'), text, bytes === null ? null : h('small', {}, size(bytes)));
 }
 

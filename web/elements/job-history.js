@@ -15,7 +15,7 @@ const PACE = 0.1; // within a tenth of the usual pace is the usual pace
 const LOOKS = { failed: 'x', cancelled: 'c' };
 
 /** @param {number[]} curve  fraction of work by fraction of time @param {number} time  0 to 1 @returns {number} */
-export function typicalAt(curve, time) {
+function typicalAt(curve, time) {
   if (time >= 1 || curve.length < 2) return Math.min(1, time);
   const at = time * (curve.length - 1);
   const below = Math.floor(at);
@@ -23,7 +23,7 @@ export function typicalAt(curve, time) {
 }
 
 /** @param {SeenJob} job @param {History} history @param {number} elapsed_s @returns {string} one sentence */
-export function paceText(job, history, elapsed_s) {
+function paceText(job, history, elapsed_s) {
   if (!history.typical)
     return history.runs.length ? 'Too few earlier runs to compare with.' : 'No earlier runs of this kind.';
   if (job.fraction === null || !PACED.includes(stateOf(job))) return '';
