@@ -37,6 +37,7 @@ from workers.backoff import Backoff
 
 FRAME_BYTES = 16 * 1024 * 1024  # one job's snapshot: parameters, result, phases and attempts, with room
 OPEN_S = 10.0
+CLOSE_S = 0.5  # who leaves with Ctrl-C waits for no farewell of a hub that is busy or gone
 LAST_WORDS_S = 2.0  # what a job's last log entries get to arrive after its end
 STAY_AWAY = (CloseCode.MALFORMED, CloseCode.UNAUTHENTICATED, CloseCode.FORBIDDEN)
 PASSING = ("unavailable", "too_many", "internal")
@@ -142,6 +143,7 @@ class Watch:
             compression=None,
             max_size=FRAME_BYTES,
             open_timeout=OPEN_S,
+            close_timeout=CLOSE_S,
             proxy=None if self._remote.local else True,
         )
 
