@@ -20,6 +20,7 @@ OF_SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_BUSY: Locked,
     sqlite3.SQLITE_LOCKED: Locked,
     sqlite3.SQLITE_FULL: Full,
+    sqlite3.SQLITE_IOERR_SHMSIZE: Full,  # no room for the index of the write-ahead log
     sqlite3.SQLITE_READONLY: ReadOnly,
     sqlite3.SQLITE_PERM: ReadOnly,
     sqlite3.SQLITE_IOERR: DiskFailed,
@@ -50,7 +51,8 @@ def explained(path: Path) -> Iterator[None]:
 def _cause(error: Exception) -> type[StoreError]:
     if isinstance(error, OSError):
         return OF_SYSTEM.get(error.errno or 0, StoreError)
-    return OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & PRIMARY, StoreError)
+    code = getattr(error, "sqlite_errorcode", 0)
+    return OF_SQLITE.get(code) or OF_SQLITE.get(code & PRIMARY, StoreError)
 
 
 def _words(error: Exception) -> str:
