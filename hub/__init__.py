@@ -12,7 +12,8 @@ The floors of the house; each file imports only from those before it (a test rea
     javascript naming module                  # the page's sources
     schema file batch reader writer store     # SQLite
     outlet conversation transport server      # bytes that leave and come
-    clock auth held keys past alarm delivery hub household stack remains starter runner intake
+    clock auth held keys past alarm pulse delivery hub household stack remains starter runner intake
+    signing notice receiver webhook           # who is told elsewhere
     session viewer worker                     # one live socket each
     service answers outside api stream metrics guard packing page calls describe app
     words arguments remote watch listing terminal commands reporting serve cli __main__

@@ -30,6 +30,7 @@ from hub.metrics import Metrics
 from hub.outlet import outlet_of
 from hub.service import Service
 from hub.settings import Settings, load
+from hub.signing import VARIABLE, secrets_of
 from hub.stream import Stream
 from hub.viewer import Viewer
 from hub.worker import Worker
@@ -91,7 +92,8 @@ def create_app(
             beat_s=limits.beat_s,
         )
 
-    return application(Service(Path(db), limits, make_launcher, url), hosts)
+    secrets = secrets_of(os.environ.get(VARIABLE)) if limits.webhook_url else ()
+    return application(Service(Path(db), limits, make_launcher, url, secrets), hosts)
 
 
 def application(service: Service, hosts: Sequence[str] = ()) -> Barcast:

@@ -30,6 +30,18 @@ def failures(facts: JobFacts, state: JobState) -> int:
     return max(facts.retries + 1 - (state.max_attempts - state.attempt), 1)
 
 
+def full_jitter_ms(first_s: float, most_s: float, failures: int, luck: float) -> int:
+    """Milliseconds until the next try of what failed ("full jitter", from the same article).
+
+    Args:
+        first_s: ceiling of the first wait, doubled with each failure.
+        most_s: and no more than this.
+        failures: how many there were, 1 or more.
+        luck: from 0 to 1.
+    """
+    return round(min(first_s * 2.0 ** min(failures - 1, MOST_DOUBLINGS), most_s) * 1000 * luck)
+
+
 def chance(job: str, attempt: int) -> float:
     """A number from 0 to 1 that is the same each time and spread evenly over jobs and attempts."""
     digest = hashlib.blake2s(f"{job}/{attempt}".encode(), digest_size=4).digest()

@@ -18,6 +18,7 @@ from hub.schema import BATCH
 from hub.view import LogEntry, Sample
 
 NO_ROWS = "[]"
+OUTLIVE = frozenset({"runs", "notices", "tried", "delivered"})  # the job that they are of
 
 
 def literal(value: Any) -> str:
@@ -87,6 +88,14 @@ def _rows(job: str, write: Write) -> Iterable[Row]:
     if write.artifact:
         name = literal(write.artifact.name)
         yield Row("artifacts", name, literal([job, name, literal(write.artifact)]))
+    for notice in write.notices:
+        columns = [notice.id, notice.job, notice.at, notice.next_at, free(notice.body)]
+        yield Row("notices", notice.id, literal(columns))
+    for one in write.tried:
+        if one.delivered:
+            yield Row("delivered", one.id, literal([one.id]))
+        else:
+            yield Row("tried", one.id, literal([one.id, one.tries, one.next_at, one.given_up_at]))
 
 
 def _job_columns(job: JobRow) -> str:
@@ -168,7 +177,7 @@ class Batch:
 
     def _delete(self, job: str) -> None:
         """Deletes run before all else, so what came before this one is taken out."""
-        for table in (name for name in BATCH if name != "runs"):
+        for table in (name for name in BATCH if name not in OUTLIVE):
             rows = self._rows[table]
             for key in [key for key in rows if isinstance(key, tuple) and key[0] == job]:
                 del rows[key]

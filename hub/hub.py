@@ -25,7 +25,7 @@ from hub.past import Past
 from hub.phases import plan
 from hub.protocol import Summary
 from hub.rooms import Rooms
-from hub.rows import JobRow, Write
+from hub.rows import JobRow, NoticeRow, Write
 from hub.schedule import moved_up
 from hub.settings import Settings
 from hub.shown import Shown, Surroundings, view_of
@@ -81,6 +81,7 @@ class Hub:
         self.past = Past(store)
         self.keys = Keys(self._by_key)
         self._loop = asyncio.get_running_loop()
+        self.notices: Callable[[Held, Change], list[NoticeRow]] = lambda held, change: []
 
     # ── Finding and making jobs ───────────────────────────────────────────────
 
@@ -222,6 +223,7 @@ class Hub:
         elif then is not None:
             then()
         if change.durable or held.deadline is None:
+            write.notices = self.notices(held, change)
             self.alarm.set(held)
 
     def _committed(self, held: Held, change: Change, shown: Shown | None, then: Callable[[], object] | None) -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from hub.batch import folded, literal
 from hub.errors import Invalid, StoreError
-from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, RunRow
+from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, NoticeRow, RunRow
 from hub.schema import TERMINAL
 from hub.view import SAFE, LogEntry, LogGap, Outcome, Sample, Status
 
@@ -58,6 +58,12 @@ KIN = f"""SELECT child.parent, child.id, child.status FROM jobs AS child WHERE c
     ORDER BY child.created_at, child.id"""  # noqa: S608 - constants only
 OLDEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n LIMIT :limit"
 NEWEST = "SELECT record FROM entries WHERE job = :job AND n > :after AND n < :before ORDER BY n DESC LIMIT :limit"
+NOTICE = ("id", "job", "at", "tries", "next_at")
+NEXT_NOTICE = f"""SELECT {", ".join(NOTICE)}, body FROM notices AS one
+    WHERE given_up_at IS NULL AND NOT EXISTS (
+        SELECT 1 FROM notices AS before
+        WHERE before.given_up_at IS NULL AND before.job = one.job AND before.n < one.n)
+    ORDER BY next_at, n LIMIT 1"""  # noqa: S608 - constants only
 ENTRY = msgspec.json.Decoder(LogEntry)
 SAMPLE = msgspec.json.Decoder(Sample)
 RUN = msgspec.json.Decoder(RunRow)
@@ -225,6 +231,22 @@ class Reader:
             "SELECT record FROM artifacts WHERE job = :job AND name = :name", {"job": job, "name": literal(name)}
         )
         return _one([ARTIFACT.decode(record) for [record] in rows])
+
+    async def next_notice(self) -> NoticeRow | None:
+        """What a webhook is told next: of each job only what waits longest, of these what is due first."""
+        rows = await self._fetch(NEXT_NOTICE, {})
+        return _one([NoticeRow(**dict(zip(NOTICE, row, strict=True)), body=body.encode()) for *row, body in rows])
+
+    async def notices_waiting(self) -> int:
+        """How many notices are neither delivered nor given up."""
+        [[count]] = await self._fetch("SELECT count(*) FROM notices WHERE given_up_at IS NULL", {})
+        return int(count)
+
+    async def oldest_notices(self, limit: int) -> list[str]:
+        """Ids of those that wait longest; none for a limit of 0 or less."""
+        where = "WHERE given_up_at IS NULL ORDER BY n LIMIT :limit"
+        rows = await self._fetch(f"SELECT id FROM notices {where}", {"limit": max(limit, 0)})  # noqa: S608 - constants only
+        return [notice for [notice] in rows]
 
     async def counts(self, since: int) -> Counts:
         """How many jobs ended (and failed) at or after `since` (milliseconds since 1970), and ended in all."""

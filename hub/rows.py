@@ -81,6 +81,35 @@ class ArtifactRow(Struct, kw_only=True):
     media_type: str | None
 
 
+class NoticeRow(Struct, kw_only=True):
+    """What a webhook is to be told.
+
+    Attributes:
+        id: the same for each try; what its receiver tells repeats by.
+        at: when it happened, milliseconds since 1970.
+        body: JSON, exactly as it is sent.
+        tries: how often it was sent in vain.
+        next_at: when it is sent, or sent again.
+    """
+
+    id: str
+    job: str
+    at: int
+    body: bytes
+    tries: int = 0
+    next_at: int
+
+
+class Tried(Struct, kw_only=True):
+    """What became of a notice: delivered, which removes it; to be sent again; or given up, which is remembered."""
+
+    id: str
+    delivered: bool = False
+    tries: int = 0
+    next_at: int = 0
+    given_up_at: int | None = None
+
+
 class Write(Struct, kw_only=True):
     """One durable change: all of it is committed, or none.
 
@@ -92,6 +121,8 @@ class Write(Struct, kw_only=True):
         run: added to the history of its kind; stays when the job is deleted.
         artifact: added, or put in the place of the one of the same name.
         traceback: attempt and text.
+        notices: what a webhook is to be told of it; they stay when the job is deleted.
+        tried: what became of such.
         delete: remove the job and all that belongs to it; nothing else may stand beside it.
     """
 
@@ -102,6 +133,8 @@ class Write(Struct, kw_only=True):
     run: RunRow | None = None
     artifact: ArtifactRow | None = None
     traceback: tuple[int, str] | None = None
+    notices: list[NoticeRow] = []
+    tried: list[Tried] = []
     delete: bool = False
 
     @property

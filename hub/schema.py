@@ -101,7 +101,25 @@ ALTER TABLE jobs ADD COLUMN parent TEXT;
 CREATE INDEX jobs_by_parent ON jobs (parent, created_at, id) WHERE parent IS NOT NULL;
 """
 
-MIGRATIONS = (FIRST, PARENTS)  # a new version of the schema is one more script at the end; never change an old one
+# What a webhook is still to be told. It outlives the job; what was given up is kept for a while, to be looked at.
+NOTICES = """
+CREATE TABLE notices (
+    n INTEGER PRIMARY KEY,      -- in the order they came
+    id TEXT NOT NULL UNIQUE,
+    job TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    next_at INTEGER NOT NULL,
+    body TEXT NOT NULL,         -- JSON
+    tries INTEGER NOT NULL DEFAULT 0,
+    given_up_at INTEGER
+);
+CREATE INDEX notices_by_time ON notices (next_at, n) WHERE given_up_at IS NULL;
+CREATE INDEX notices_by_job ON notices (job, n) WHERE given_up_at IS NULL;
+CREATE INDEX notices_given_up ON notices (n) WHERE given_up_at IS NOT NULL;
+"""
+
+# A new version of the schema is one more script at the end; never change an old one.
+MIGRATIONS = (FIRST, PARENTS, NOTICES)
 VERSION = len(MIGRATIONS)
 
 
@@ -114,6 +132,7 @@ def migration(version: int) -> str:
 # ── Writing ───────────────────────────────────────────────────────────────────
 
 RUNS_PER_KIND = 100  # the estimator looks at the last 20 that succeeded
+GIVEN_UP_KEPT = 1_000  # notices that nobody took
 BATCH = (
     "deletes",  # [job]
     "jobs",
@@ -126,6 +145,9 @@ BATCH = (
     "runs",
     "tracebacks",
     "artifacts",
+    "notices",
+    "tried",  # [notice, tries, when next, when given up]
+    "delivered",  # [notice]
 )
 """What one commit may bring, in the order it is done: each a JSON array of rows, each an array of columns."""
 
@@ -137,7 +159,7 @@ def _column(index: int, row: str = "value") -> str:
 def _insert(table: str, columns: str, on_conflict: str = "") -> str:
     """The rows of one table; those of a job that is deleted by now are left out."""
     values = ", ".join(_column(index) for index in range(columns.count(",") + 1))
-    belongs = "true" if table in ("jobs", "runs") else f"{_column(0)} IN (SELECT id FROM jobs)"  # noqa: S608 - constants only
+    belongs = "true" if table in ("jobs", "runs", "notices") else f"{_column(0)} IN (SELECT id FROM jobs)"  # noqa: S608 - constants only
     rows = f"SELECT {values} FROM json_each(NEW.{table}) WHERE {belongs}"  # noqa: S608 - constants only
     return f"INSERT INTO {table} ({columns}) {rows} {on_conflict};"
 
@@ -172,6 +194,13 @@ DELETE FROM runs WHERE kind IN (SELECT {_column(0)} FROM json_each(NEW.runs))
         ORDER BY newest.finished_at DESC LIMIT 1 OFFSET {RUNS_PER_KIND - 1});
 {_upsert("tracebacks", "job, attempt", "record")}
 {_upsert("artifacts", "job, name", "record")}
+{_insert("notices", "id, job, at, next_at, body", "ON CONFLICT (id) DO NOTHING")}
+UPDATE notices SET (tries, next_at, given_up_at) = (
+        SELECT {_column(1)}, {_column(2)}, {_column(3)} FROM json_each(NEW.tried) WHERE {_column(0)} = notices.id)
+    WHERE id IN (SELECT {_column(0)} FROM json_each(NEW.tried));
+DELETE FROM notices WHERE NEW.tried != '[]' AND given_up_at IS NOT NULL AND n <= (
+    SELECT n FROM notices WHERE given_up_at IS NOT NULL ORDER BY n DESC LIMIT 1 OFFSET {GIVEN_UP_KEPT});
+DELETE FROM notices WHERE id IN (SELECT {_column(0)} FROM json_each(NEW.delivered));
 """  # noqa: S608 - constants only
 
 # One statement is one call to the database's thread and one transaction; as it starts with a write,

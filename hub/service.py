@@ -11,6 +11,7 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,8 +25,12 @@ from hub.protocol import CloseCode, ToWorker
 from hub.room import FEED
 from hub.runner import Runner
 from hub.settings import Settings
+from hub.signing import Secret
 from hub.store import Store
 from hub.worker import LocalWorker
+
+if TYPE_CHECKING:
+    from hub.webhook import Webhook
 
 LOG = logging.getLogger("barcast")
 CLOSE_S = 2.0  # what sockets get to be told that they are closed
@@ -43,18 +48,31 @@ class Service:
         settings: limits.
         make_launcher: makes what starts work.
         url: where children reach this hub, such as `http://127.0.0.1:8600`; None where it serves no child.
+        secrets: what notices to a webhook are signed with; needed where the settings name one.
+
+    Attributes:
+        webhook: tells it of jobs; None where none is named.
     """
 
     hub: Hub
     runner: Runner
 
-    def __init__(self, db: Path, settings: Settings, make_launcher: MakeLauncher, url: str | None) -> None:
+    def __init__(
+        self,
+        db: Path,
+        settings: Settings,
+        make_launcher: MakeLauncher,
+        url: str | None,
+        secrets: tuple[Secret, ...] = (),
+    ) -> None:
         self.db = db
         self.settings = settings
         self.url = url
         self.clock = Clock()
         self.ready = False
+        self.webhook: Webhook | None = None
         self._make_launcher = make_launcher
+        self._secrets = secrets
 
     @property
     def address_file(self) -> Path:
@@ -73,6 +91,8 @@ class Service:
             async with asyncio.TaskGroup() as tasks:
                 await self._start(store, tasks)
                 timers = [tasks.create_task(self._every(*timer)) for timer in self._timers()]
+                if self.webhook is not None:
+                    timers.append(tasks.create_task(self.webhook.run()))
                 self.ready = True
                 try:
                     yield
@@ -97,6 +117,10 @@ class Service:
         )
         launcher = self._make_launcher(self._connect, self._exited, self.address_file)
         self.runner = Runner(self.hub, launcher, tasks, reachable=self.url is not None)
+        if self.settings.webhook_url:
+            from hub.webhook import Webhook  # its client is not loaded where nobody is told
+
+            self.webhook = Webhook(self.hub, self._secrets)
         await self._new_day()
         await self.runner.restore()
         if self.url is not None:

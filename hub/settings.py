@@ -23,6 +23,12 @@ ORIGINS = ("embed_origins", "frame_origins")
 ORIGINS_EXPECTED = "expected origins such as https://example.org:8000, separated by spaces"
 
 
+WebhookUrl = Annotated[str, Meta(pattern=r"\A(?:https?://[^\s/?#@]+(?:[/?][^\s#]*)?)?\Z", max_length=2 * KIB)]
+WEBHOOK_URL_EXPECTED = "expected an http or https address without user, password or #, got something else"
+WebhookEvents = Annotated[str, Meta(pattern=r"\A(?:stalled|lost|ended)(?: +(?:stalled|lost|ended))*\Z", max_length=256)]
+WEBHOOK_EVENTS_EXPECTED = "expected some of stalled, lost and ended, separated by spaces"
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits of one hub. Every field can be set by the environment variable `BARCAST_` + its name."""
 
@@ -71,6 +77,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     orphan_s: Seconds = 600.0  # a child that finds no hub for so long stops itself
 
     # What is kept
+    # Who is told, signed with BARCAST_WEBHOOK_SECRET, which is no setting: settings may be shown
+    webhook_url: WebhookUrl = ""  # nobody
+    webhook_events: WebhookEvents = "stalled lost ended"  # what somebody may have to act upon, and what they wait for
+    webhook_timeout_s: Seconds = 20.0  # of one try; Standard Webhooks: 15 to 30 s
+    webhook_backoff_s: Seconds = 5.0  # ceiling of the first wait, doubled with each failure
+    webhook_backoff_max_s: Seconds = 3_600.0  # who was away for days is found within the hour
+    webhook_tries: Count = 100  # about as many as fit into the next
+    webhook_give_up_s: Seconds = 3 * 86_400.0  # a receiver that fails on a Friday evening is mended on a Monday
+    webhook_waiting: Count = 10_000  # about 20 MB; beyond it the oldest are given up
+
     save_interval_s: Seconds = 1.0  # moving numbers are saved at least so often
     commit_backlog: Count = 10_000  # writes waiting for the disk before workers are made to wait
     commit_retry_s: Seconds = 1.0  # between two tries of a commit that failed: a full disk is no hurry
@@ -104,7 +120,16 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
     except msgspec.ValidationError as error:
         reason, _, path = str(error).partition(" - at `$.")
         field = path.rstrip("`") or None
-        raise Invalid(_origins(str(values[field])) if field in ORIGINS else reason, field) from None
+        raise Invalid(_wrong(field or "", str(values.get(field or "")), reason), field) from None
+
+
+def _wrong(field: str, text: str, reason: str) -> str:
+    """What was expected, where msgspec would name a pattern; of an address not what came: it may hold a secret."""
+    if field == "webhook_url":
+        return WEBHOOK_URL_EXPECTED
+    if field == "webhook_events":
+        return f"{WEBHOOK_EVENTS_EXPECTED}; got {text[:200]!r}"
+    return _origins(text) if field in ORIGINS else reason
 
 
 def _origins(text: str) -> str:

@@ -70,6 +70,7 @@ def _hand_over(process: subprocess.Popen[bytes], order: WorkOrder) -> None:
 
 def _environment(order: WorkOrder) -> dict[str, str]:
     environment = {**os.environ, ENVIRONMENT: mark(order.job, order.attempt)}
+    environment.pop("BARCAST_WEBHOOK_SECRET", None)  # the hub's own: no job signs what the hub says
     if not _installed():
         earlier = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), *([earlier] if earlier else [])])

@@ -27,6 +27,7 @@ from hub.protocol import FromWorker
 from hub.server import Server, listen, server
 from hub.service import Service
 from hub.settings import KIB, Settings
+from hub.signing import Secret
 from hub.store import Store
 from hub.transport import SocketOutlet
 from hub.viewer import Viewer
@@ -227,6 +228,7 @@ async def serving(
     plainly: bool = False,
     around: Callable[[Barcast], ASGIApp] = lambda app: app,
     hosts: tuple[str, ...] = (),
+    secrets: tuple[Secret, ...] = (),
     **limits: Any,
 ) -> AsyncIterator[Served]:
     """A hub on a port of its own.
@@ -238,6 +240,7 @@ async def serving(
         plainly: serve it by uvicorn as it is, without the fast outlet.
         around: the application that it is mounted in.
         hosts: names under which it may be asked.
+        secrets: what it signs with, where it tells a webhook.
         limits: settings.
     """
     listener = listen("127.0.0.1", 0)
@@ -249,7 +252,7 @@ async def serving(
         return launchers[-1]
 
     settings = Settings(**{**QUICK, **limits})
-    service = Service(db, settings, make_launcher, f"http://127.0.0.1:{port}")
+    service = Service(db, settings, make_launcher, f"http://127.0.0.1:{port}", secrets)
     app = around(application(service, hosts))
     its_server = plain_server(app) if plainly else server(app, settings, host="127.0.0.1", port=port)
     served = Served(service, its_server, port, set() if alive is None else alive)

@@ -19,7 +19,8 @@ def test_given_values_win_over_variables_over_defaults() -> None:
 
 
 ORIGINS = ("embed_origins", "frame_origins")
-LIMITS = [name for name in Settings.__struct_fields__ if name not in ORIGINS]
+TEXTS = (*ORIGINS, "webhook_url", "webhook_events")
+LIMITS = [name for name in Settings.__struct_fields__ if name not in TEXTS]
 
 
 @pytest.mark.parametrize("name", LIMITS)
@@ -71,3 +72,35 @@ def test_a_wrong_value_says_what_was_expected() -> None:
 def test_limits_cannot_be_changed_later() -> None:
     with pytest.raises(AttributeError):
         Settings().viewers = 1  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "https://hooks.example/barcast", "http://127.0.0.1:9000", "https://[::1]:8443/?key=1", "https://a.b/c@d"],
+)
+def test_a_webhook_is_an_address_of_http(url: str) -> None:
+    assert load({}, {"BARCAST_WEBHOOK_URL": url}).webhook_url == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://a.example", "a.example/hook", "https://", "https:///hook", "https://ann:word@a.example/", "https://a.example/#x",
+     "https://a.example/a b", "https://a.example\n", "https://a.example/" + "x" * 2_048],
+)  # fmt: skip
+def test_a_webhook_that_is_none_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(Invalid, match=r"^webhook_url: expected an http or https address without user") as caught:
+        load({}, {"BARCAST_WEBHOOK_URL": url})
+    assert url not in str(caught.value)
+
+
+@pytest.mark.parametrize("events", ["stalled", "lost  ended", "ended stalled lost"])
+def test_what_a_webhook_is_told_can_be_chosen(events: str) -> None:
+    assert load({}, {"BARCAST_WEBHOOK_EVENTS": events}).webhook_events == events
+
+
+@pytest.mark.parametrize("events", ["", "all", "stalled,lost", "stalled failed", " ended", "ended\n"])
+def test_what_a_webhook_cannot_be_told_is_refused_by_name(events: str) -> None:
+    expected = "webhook_events: expected some of stalled, lost and ended, separated by spaces; got "
+    with pytest.raises(Invalid) as caught:
+        load({}, {"BARCAST_WEBHOOK_EVENTS": events})
+    assert str(caught.value) == expected + repr(events)

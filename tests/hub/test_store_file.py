@@ -55,7 +55,7 @@ async def test_a_newer_database_is_refused_and_left_alone(path: Path) -> None:
     await full_store(path)
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 99")
-    await refused(path, "expected schema version 2 or older, got 99")
+    await refused(path, "expected schema version 3 or older, got 99")
 
 
 async def test_a_newer_database_whose_hub_crashed_is_left_alone(path: Path, tmp_path: Path) -> None:
