@@ -156,11 +156,11 @@ class Api:
         views = [await self._listed(row) for row in rows]
         return json_response({"jobs": views, "next": cursor})
 
-    async def _listed(self, row: JobRow) -> JobView:
     def _stuck(self) -> list[str]:
         """What gets on is told by memory, where all unfinished jobs are."""
         return [shown.id for shown in self._service.hub.known() if is_stuck(shown)]
 
+    async def _listed(self, row: JobRow) -> JobView:
         """What is in memory is newer than its row."""
         hub = self._service.hub
         return hub.shown_of(hub.jobs.get(row.id) or await hub.load(row)).view
@@ -279,18 +279,18 @@ async def _resume(service: Service, job: str, ask: HttpControl) -> Held:
     return await service.runner.resume(job, by=None)
 
 
-CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
-    "cancel": _cancel,
 async def _reset(service: Service, job: str, ask: HttpControl) -> Held:
     return await service.runner.reset(job, None, ask.reason, force=ask.force)
 
 
+CONTROLS: dict[str, Callable[[Service, str, HttpControl], Awaitable[Held]]] = {
+    "cancel": _cancel,
     "retry": _retry,
     "pause": _pause,
     "resume": _resume,
+    "reset": _reset,
 }
 
-    "reset": _reset,
 
 def statuses(names: list[str]) -> list[Status]:
     """Statuses by name.

@@ -73,7 +73,7 @@ def create_app(
         hosts: names under which it may be asked, besides this machine's own.
 
     Raises:
-        Invalid: a setting is wrong.
+        Invalid: a setting is wrong, or a webhook is set without a secret in BARCAST_WEBHOOK_SECRET.
         BarcastError: a module cannot be loaded, or holds no job; says which and why.
     """
     kinds = Kinds()

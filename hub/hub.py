@@ -77,11 +77,11 @@ class Hub:
         self.on_ready: Callable[[Held], None] = lambda held: None
         self.on_shown: Callable[[Held, Shown], None] = lambda held, shown: None
         self.around: Callable[[Held], Surroundings] = lambda held: Surroundings()
+        self.notices: Callable[[Held, Change], list[NoticeRow]] = lambda held, change: []
         self._entropy = entropy
         self.past = Past(store)
         self.keys = Keys(self._by_key)
         self._loop = asyncio.get_running_loop()
-        self.notices: Callable[[Held, Change], list[NoticeRow]] = lambda held, change: []
 
     # ── Finding and making jobs ───────────────────────────────────────────────
 
@@ -219,11 +219,11 @@ class Hub:
             write = held.write(change, self.clock()) if change.durable else Write(job_id=held.id)
             held.pending += 1
             held.unseen += shown is not None
+            write.notices = self.notices(held, change)
             self.store.submit(write, lambda: self._committed(held, change, shown, then))
         elif then is not None:
             then()
         if change.durable or held.deadline is None:
-            write.notices = self.notices(held, change)
             self.alarm.set(held)
 
     def _committed(self, held: Held, change: Change, shown: Shown | None, then: Callable[[], object] | None) -> None:

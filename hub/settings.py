@@ -76,7 +76,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     give_up_s: Seconds = 3_600.0  # a lost worker may come back so long; then its attempt is over
     orphan_s: Seconds = 600.0  # a child that finds no hub for so long stops itself
 
-    # What is kept
     # Who is told, signed with BARCAST_WEBHOOK_SECRET, which is no setting: settings may be shown
     webhook_url: WebhookUrl = ""  # nobody
     webhook_events: WebhookEvents = "stalled lost ended"  # what somebody may have to act upon, and what they wait for
@@ -87,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     webhook_give_up_s: Seconds = 3 * 86_400.0  # a receiver that fails on a Friday evening is mended on a Monday
     webhook_waiting: Count = 10_000  # about 20 MB; beyond it the oldest are given up
 
+    # What is kept
     save_interval_s: Seconds = 1.0  # moving numbers are saved at least so often
     commit_backlog: Count = 10_000  # writes waiting for the disk before workers are made to wait
     commit_retry_s: Seconds = 1.0  # between two tries of a commit that failed: a full disk is no hurry
