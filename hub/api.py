@@ -151,8 +151,8 @@ class Api:
             limit=max(limit, 1),
             after=query.get("after"),
             parent=query.get("parent"),
-        )
             of=self._stuck() if whether(request, "stuck") else None,
+        )
         views = [await self._listed(row) for row in rows]
         return json_response({"jobs": views, "next": cursor})
 
