@@ -8,7 +8,7 @@ The floors of the house; each file imports only from those before it (a test rea
     state story transitions progress cancel deadlines admission
     attempts backoff endings stopping pausing resetting job
     shown outbox room rooms                   # who is shown what; pure up to here
-    rows summary schedule rate family feed    # pure, too
+    rows summary schedule rate family feed histogram traffic   # pure, too
     javascript naming module                  # the page's sources
     schema file batch reader writer store     # SQLite
     outlet conversation transport server      # bytes that leave and come

@@ -125,6 +125,7 @@ class Api:
         )
 
     async def summary(self, request: Request) -> Response:
+        self._service.hub.traffic.polled["jobs"] += 1
         view = msgspec.to_builtins(self._service.hub.summary())
         return json_response({name: value for name, value in view.items() if name != "type"})
 
@@ -168,6 +169,7 @@ class Api:
     async def job(self, request: Request) -> Response:
         hub = self._service.hub
         shown = hub.shown_of(await self._find(request))
+        hub.traffic.polled["job"] += 1
         etag = f'"{hub.epoch}-{shown.seq}"'
         if same(etag, request.headers.get("if-none-match", "")):
             return Response(status_code=304, headers={"etag": etag})

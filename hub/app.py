@@ -239,6 +239,7 @@ async def viewer_socket(service: Service, scope: Scope, receive: Receive, send: 
     viewer = Viewer(hub, service.runner, encoding, outlet_of(scope, send), send, may=may_of(scope))
     await _accept(subprotocol, receive, send)
     hub.viewers.add(viewer)
+    hub.traffic.opened["socket"] += 1
     await viewer.run(receive)
 
 
@@ -251,6 +252,7 @@ async def worker_socket(service: Service, scope: Scope, receive: Receive, send: 
     worker = Worker(service.runner, encoding, outlet_of(scope, send), send, token)
     await _accept(subprotocol, receive, send)
     hub.workers.add(worker)
+    hub.traffic.opened["worker"] += 1
     await worker.run(receive)
 
 

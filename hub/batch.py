@@ -139,12 +139,14 @@ class Batch:
 
     Args:
         log_entries_per_job: the newest so many entries of each job stay.
+        since_s: when the first of its changes was handed in, on the loop's clock.
     """
 
-    def __init__(self, log_entries_per_job: int) -> None:
+    def __init__(self, log_entries_per_job: int, since_s: float = 0.0) -> None:
         self._rows: dict[str, dict[Hashable, str]] = {name: {} for name in BATCH}
         self._log_entries_per_job = log_entries_per_job
         self.done: list[Callable[[], None]] = []
+        self.since_s = since_s
         self.size_bytes = 0
 
     def add(self, change: Waiting) -> None:

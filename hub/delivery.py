@@ -23,7 +23,13 @@ class Closable(Protocol):
 
 
 class Viewing(Closable, Protocol):
-    """A viewer, as the hub sees it."""
+    """A viewer, as the hub sees it.
+
+    Attributes:
+        way: how it is connected: `socket` or `stream`.
+    """
+
+    way: str
 
     def write(self) -> None:
         """Write the frames of this turn, all in one."""
@@ -45,9 +51,13 @@ class Delivery:
         rooms: whom to tell.
         clock: milliseconds since 1970.
         newest: the newest version of a job that may be seen.
+
+    Attributes:
+        offered: changes so far, each as often as there are places to tell of it.
     """
 
     def __init__(self, rooms: Rooms, clock: Callable[[], int], newest: Callable[[Held], Shown]) -> None:
+        self.offered = 0
         self._rooms = rooms
         self._clock = clock
         self._newest = newest
@@ -63,13 +73,16 @@ class Delivery:
         """A committed version of a job is to be told; a new status does not wait for the pace."""
         before = held.shown
         held.shown = shown
+        self.offered += self._rooms.watching(held.id)
         urgent = whole or phases or before is None or before.status is not shown.status
         self._rooms.change(shown, phases=phases, whole=whole, urgent=urgent)
         self._soon()
 
     def move(self, held: Held) -> None:
         """A job's numbers moved: they are told unless something visible in it still waits for its commit."""
-        if held.unseen == 0 and self._rooms.watched(held.id):
+        watching = self._rooms.watching(held.id)
+        self.offered += watching
+        if watching and held.unseen == 0:
             self._moved[held] = None
             self._at_pace()
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec import Struct
 
-from hub.history import curve_of
+from hub.history import curve_of, eta_error
 from hub.job import Job
 from hub.protocol import ToWorker
 from hub.rows import ArtifactRow, CheckpointRow, JobRow, Note, RunRow, Write
@@ -70,6 +70,8 @@ class Held:
         data: of the last checkpoint.
         unsaved: moving numbers changed since they were last saved.
         trail: (seconds, fraction) as sampled, for the kind's curve.
+        predicted: (seconds, seconds left as told then), sampled likewise.
+        eta_error: of the attempt that ended last, if it succeeded and half-way an end was predicted.
         deadline: the time for which its timer is armed, or None.
     """
 
@@ -85,6 +87,8 @@ class Held:
         self.unsaved = False
         self.data: Any = None
         self.trail: list[tuple[float, float]] = []
+        self.predicted: list[tuple[float, float]] = []
+        self.eta_error: float | None = None
         self.deadline: int | None = None
         self.last_entry = job.state.entries
         self.sample_every_ms = sample_every_ms
@@ -164,10 +168,13 @@ class Held:
         if thin:
             self.samples //= 2
             self.trail = self.trail[::2]
+            self.predicted = self.predicted[::2]
             self.sample_every_ms *= 2
         self.samples += 1
         if state.fraction is not None:
             self.trail.append((self.job.elapsed_s(now), state.fraction))
+        if state.eta_s is not None:
+            self.predicted.append((self.job.elapsed_s(now), state.eta_s))
         point = Sample(
             at=now, phase=state.phase, done=state.done, total=state.total, fraction=state.fraction, rate=state.rate
         )
@@ -231,14 +238,18 @@ class Held:
         )  # fmt: skip
 
     def _run_row(self, change: Change, now: int) -> RunRow | None:
-        if change.ended is None or self.job.state.attempts[-1].started_at is None:
+        if change.ended is None:
+            return None
+        self.eta_error = None
+        if self.job.state.attempts[-1].started_at is None:
             return None  # what never began says nothing of its kind, and there may be thousands of it at once
         facts, attempt = self.job.facts, self.job.state.attempts[-1]
         cancel = self.job.state.cancel
         stop_s = (now - cancel.requested_at) / 1000 if change.ended is Outcome.CANCELLED and cancel else None
-        elapsed, trail = change.worked_ms / 1000, self.trail
-        self.trail = []  # the next attempt's begins anew
+        elapsed, trail, predicted = change.worked_ms / 1000, self.trail, self.predicted
+        self.trail, self.predicted = [], []  # the next attempt's begin anew
         done = change.ended is Outcome.SUCCEEDED
+        self.eta_error = eta_error(predicted, elapsed) if done else None
         return RunRow(
             kind=facts.kind, job=facts.id, attempt=attempt.attempt, status=change.ended,
             started_at=attempt.started_at, finished_at=now, elapsed_s=elapsed, stop_s=stop_s,

@@ -58,6 +58,28 @@ def curve_of(trail: Sequence[tuple[float, float]], elapsed_s: float) -> list[flo
     return curve
 
 
+def eta_error(predictions: Sequence[tuple[float, float]], elapsed_s: float) -> float | None:
+    """By how much the time left was misjudged half-way through a run that succeeded.
+
+    The absolute percentage error (Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006, 3.2)
+    as a share, of the end that was predicted last before half of the time had passed, against the time that was then
+    really left: `|at + eta - elapsed| / (elapsed / 2)`. 0 is exact, 1 means that it was wrong by as much as was left.
+
+    Args:
+        predictions: (seconds since the start, seconds left as it was told then), in order of time.
+        elapsed_s: how long the run took, time queued or paused left out.
+
+    Returns:
+        the share, or None where nothing was predicted by then.
+    """
+    half_s = elapsed_s / 2
+    before = [(at, eta) for at, eta in predictions if at <= half_s]
+    if not before or half_s <= 0:
+        return None
+    at, eta = before[-1]
+    return abs(at + eta - elapsed_s) / half_s
+
+
 class PastRuns:
     """What is known of one kind.
 

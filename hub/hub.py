@@ -24,6 +24,7 @@ from hub.keys import Keys
 from hub.past import Past
 from hub.phases import plan
 from hub.protocol import Summary
+from hub.pulse import Pulse
 from hub.rooms import Rooms
 from hub.rows import JobRow, NoticeRow, Write
 from hub.schedule import moved_up
@@ -32,6 +33,7 @@ from hub.shown import Shown, Surroundings, view_of
 from hub.state import Change, JobFacts, JobState, job_id
 from hub.store import Store
 from hub.summary import Tally
+from hub.traffic import Traffic
 from hub.view import Outcome, Phase, Status
 
 
@@ -68,6 +70,8 @@ class Hub:
         self.rooms = Rooms(round(settings.update_interval_s * 1000), round(settings.hidden_interval_s * 1000))
         self.delivery = Delivery(self.rooms, clock, self.shown_of)
         self.alarm = Alarm(clock, self.tick)
+        self.pulse = Pulse(settings.pulse_s)
+        self.traffic = Traffic()
         self.tally = Tally()
         self.family = Family()
         self.recount = False  # a job that had ended is gone or goes on: what the store counts is read again
@@ -236,6 +240,7 @@ class Hub:
             self._move(held)
         if change.entries:
             held.last_entry = change.entries[-1].n
+            self.traffic.events.update(entry.event for entry in change.entries)
             self.rooms.log(held.id, change.entries)
         if then is not None:
             then()
@@ -252,6 +257,10 @@ class Hub:
     def _ended(self, held: Held, outcome: Outcome) -> None:
         status = held.job.state.status
         self.past.grows(held.job.facts.kind)
+        if held.eta_error is not None:
+            self.traffic.eta_error.observe(held.eta_error)
+        if status.terminal:
+            self.traffic.ended[status] += 1
         if status.terminal and held.job.facts.parent is None:  # one that another started is part of that one's end
             self.tally.ended(failed=status is Status.FAILED)
         self.on_end(held, outcome)
@@ -322,12 +331,13 @@ class Hub:
             if around.viewers != view.viewers or moved_up(view.queue_position, around.queue_position):
                 held.job.state.seq += 1
                 self.delivery.move(held)  # nothing of it is kept
-                if not self.rooms.watched(held.id):
+                if not self.rooms.watching(held.id):
                     self.shown_of(held)  # no flush will do it, and the same would be found again each second
 
     def stop_timers(self) -> None:
         """Nothing more happens by itself."""
         self.alarm.stop()
+        self.pulse.stop()
         self.delivery.stop()
 
 

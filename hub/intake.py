@@ -26,6 +26,7 @@ from hub.protocol import (
 )
 from hub.runner import Runner
 from hub.state import Change, JobState
+from hub.view import Status
 
 
 class Intake:
@@ -33,11 +34,14 @@ class Intake:
 
     Args:
         runner: of the hub whose jobs they work on.
+        way: how their messages come: `socket` or `local`.
     """
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: Runner, way: str = "socket") -> None:
         self._runner = runner
         self._hub = runner.hub
+        self._way = way
+        self._returned = False
 
     async def open(self, message: Open, end: WorkerEnd, token: str | None) -> Held:
         """A worker opens work: answered with `opened` once that is stored.
@@ -67,6 +71,7 @@ class Intake:
     def attach(self, held: Held, message: Open, end: WorkerEnd) -> None:
         """Bind a worker to a job in memory; see :meth:`open`. Whether it may is known already."""
         job = held.job
+        self._note_return(held)
         finished = held.finished_itself and message.attempt in (None, job.state.attempt)
         change = Change() if finished else job.open(message, _worker_name(held), self._hub.clock())
         if held.worker is not None and held.worker is not end and not finished:
@@ -76,6 +81,13 @@ class Intake:
             held.worker.send(taken)
         held.worker, held.worker_attempt = end, job.state.attempt
         self._hub.commit_then(held, change, lambda: end.send(self._opened(held, message)))
+
+    def _note_return(self, held: Held) -> None:
+        """Who opens what has begun already was here before, on a connection that is counted once."""
+        state = held.job.state
+        if not self._returned and state.started_at is not None and state.status is not Status.QUEUED:
+            self._returned = True
+            self._hub.traffic.returned["worker"] += self._way == "socket"
 
     async def _create(self, message: Open) -> Held:
         if message.kind is None:
@@ -128,6 +140,7 @@ class Intake:
         if isinstance(message, Finish):
             self._runner.household.before_end(held)
         change = held.job.apply(said, self._hub.clock())
+        self._hub.traffic.taken[self._way] += 1
         if isinstance(message, Stack):
             self._runner.stacks.answered(message)
         if change.attached is not None:

@@ -97,7 +97,9 @@ class Outside:
             hub.check_storage()  # moving numbers go on being shown
         if isinstance(message, Finish):
             self._service.runner.household.before_end(held)
-        await hub.commit(held, held.job.apply(message, hub.clock()))
+        change = held.job.apply(message, hub.clock())
+        hub.traffic.taken["http"] += 1
+        await hub.commit(held, change)
         if isinstance(message, Numbered):
             held.stored(message.attempt, message.n)
         return _acknowledgement(held)

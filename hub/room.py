@@ -209,8 +209,16 @@ class Room:
             for member in list(lane.members):
                 member.take_log(job, frames[key.encoding], entries[0].n)
 
-    def flush(self, lane: Lane, now: int) -> None:
-        """Hand what is due in a lane to its viewers."""
+    def flush(self, lane: Lane, now: int) -> int:
+        """Hand what is due in a lane to its viewers.
+
+        Returns:
+            how many frames that were, over all viewers.
+        """
+        frames = 0
         for frame, jobs in lane.flush(now):
-            for member in list(lane.members):
+            members = list(lane.members)
+            frames += len(members)
+            for member in members:
                 member.take(self.topic, frame, jobs)
+        return frames

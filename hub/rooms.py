@@ -17,10 +17,14 @@ class Rooms:
     Args:
         update_ms: least time between two frames to a visible viewer.
         hidden_ms: the same for a hidden one.
+
+    Attributes:
+        frames: handed to viewers so far, to be written or owed.
     """
 
     def __init__(self, update_ms: int, hidden_ms: int) -> None:
         self.update_ms = update_ms
+        self.frames = 0
         self._hidden_ms = hidden_ms
         self._rooms: dict[str, Room] = {FEED: Room(FEED)}
         self._due: dict[Lane, Room] = {}
@@ -35,9 +39,22 @@ class Rooms:
         room = self._rooms.get(topic)
         return room is not None and member in room
 
-    def watched(self, job: str) -> bool:
-        """Whether anybody would be sent a change of this job."""
-        return bool(len(self._rooms[FEED]) or f"job:{job}" in self._rooms)
+    def watching(self, job: str) -> int:
+        """To how many places a change of this job would be sent: who is in the feed and in its room counts twice."""
+        own = self._rooms.get(f"job:{job}")
+        return len(self._rooms[FEED]) + (len(own) if own else 0)
+
+    @property
+    def occupied(self) -> dict[str, int]:
+        """How many rooms have viewers: the feed's, and jobs'."""
+        feed = bool(len(self._rooms[FEED]))
+        return {"jobs": int(feed), "job": len(self._rooms) - 1}
+
+    @property
+    def subscriptions(self) -> dict[str, int]:
+        """How many viewers are in the feed, and in the rooms of jobs."""
+        feed = len(self._rooms[FEED])
+        return {"jobs": feed, "job": sum(map(len, self._rooms.values())) - feed}
 
     def members(self, topic: str) -> Iterator[tuple[Encoding, Member]]:
         """Everybody in a room, with their encoding."""
@@ -90,6 +107,7 @@ class Rooms:
             for lane in list(room.lanes.values()):
                 frame = lane.remove(job)
                 if frame is not None:
+                    self.frames += len(lane.members)
                     for member in list(lane.members):
                         member.take(room.topic, frame, [job])
         self._rooms.pop(f"job:{job}", None)
@@ -110,7 +128,7 @@ class Rooms:
             hurries = lane in self._urgent or (urgent and not lane.key.slow)
             if at <= now or hurries or not lane.members:
                 del self._due[lane]
-                room.flush(lane, now)
+                self.frames += room.flush(lane, now)
             else:
                 later = at if later is None else min(later, at)
         self._urgent.clear()

@@ -126,6 +126,7 @@ class Service:
         if self.url is not None:
             self._announce(self.url)
         self.runner.begin()
+        self.hub.pulse.begin()
 
     def _exited(self, job: str, attempt: int, how: str) -> None:
         self.runner.starter.exited(job, attempt, how)

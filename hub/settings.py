@@ -53,6 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     update_interval_s: Seconds = 0.05  # 20 a second looks live; more only costs
     hidden_interval_s: Seconds = 1.0  # a hidden tab paints nothing
     derived_interval_s: Seconds = 1.0  # viewers, queue positions, summary
+    pulse_s: Seconds = 0.25  # how often it is measured how late the loop is
     heartbeat_s: Seconds = 10.0  # a page cannot see pings
     ping_s: Seconds = 20.0
     pong_s: Seconds = 20.0

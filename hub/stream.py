@@ -137,8 +137,9 @@ class Stream:
         hub = self._service.hub
         source = EventSource(send, hub.epoch, since or Since(), numbered=job is not None)
         outlet = PlainOutlet(source.send, self._service.settings.write_buffer_bytes)
-        viewer = Viewer(hub, self._service.runner, "json", outlet, source.send, may=WATCHING)
+        viewer = Viewer(hub, self._service.runner, "json", outlet, source.send, may=WATCHING, way="stream")
         hub.viewers.add(viewer)
+        hub.traffic.opened["stream"] += 1
         topic = f"job:{job}" if job else FEED
         await viewer.run(_Listening(receive, Subscribe(id=0, topic=topic, since=since)))
         return source.ended

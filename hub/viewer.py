@@ -29,6 +29,7 @@ from hub.protocol import (
     Pong,
     ResumeRequest,
     RetryRequest,
+    Since,
     Start,
     StartOrder,
     Subscribe,
@@ -57,12 +58,17 @@ class Viewer(Session[FromViewer]):
         hub, encoding, outlet, send: as of :class:`Session`.
         runner: starts and retries jobs.
         may: what this viewer may do.
+        way: how it is connected: `socket` or `stream`.
     """
 
-    def __init__(self, hub: Hub, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any, *, may: May) -> None:
+    def __init__(
+        self, hub: Hub, runner: Runner, encoding: Encoding, outlet: Outlet, send: Any, *, may: May, way: str = "socket"
+    ) -> None:
         super().__init__(hub, viewer_codec(encoding), encoding, outlet, send)
         self._runner = runner
         self._may = may
+        self.way = way
+        self._asked = False
         self._topics: set[str] = set()
         self._slow = False
         self._frames: list[Frame] = []
@@ -152,6 +158,7 @@ class Viewer(Session[FromViewer]):
         hub, since = self.hub, message.since
         held = await hub.find(message.topic.removeprefix("job:"))
         after = since.log if since else 0
+        self._note_return(since)
         gap = await hub.store.gap(held.id, after)
         self.put(Subscribed(id=message.id, topic=held.topic, recovered=since is not None and gap is None, log_gap=gap))
         lane = hub.rooms.join(held.topic, self, self.encoding, None, slow=self._slow)
@@ -163,6 +170,12 @@ class Viewer(Session[FromViewer]):
         self._outbox.forget(held.topic)
         self._outbox.owe_log(held.id, after)
         self._owing.set()
+
+    def _note_return(self, since: Since | None) -> None:
+        """Who knows something of the first job that it asks for was here before, over another connection."""
+        if not self._asked and since is not None and (since.seq or since.log):
+            self.hub.traffic.returned[self.way] += 1
+        self._asked = True
 
     def _put_whole(self, jobs: Iterable[Shown], topic: str) -> None:
         for frame in snapshots(jobs, self.encoding, feed=topic == FEED, end=False):
@@ -196,6 +209,7 @@ class Viewer(Session[FromViewer]):
     def take(self, topic: str, frame: Frame, jobs: Iterable[str]) -> None:
         """A room's frame: sent, or what it tells of is owed."""
         if self.outlet.full or self._outbox.owes(topic, jobs):
+            self.hub.traffic.withheld["update"] += 1
             for job in jobs:
                 self._outbox.owe(topic, job)
         else:
@@ -204,6 +218,7 @@ class Viewer(Session[FromViewer]):
     def take_log(self, job: str, frame: Frame, first: int) -> None:
         """New entries: sent, or owed behind the ones that are owed already."""
         if self.outlet.full or job in self._outbox.logs:
+            self.hub.traffic.withheld["log"] += self.outlet.full
             self._outbox.owe_log(job, first - 1)
         else:
             self.put_frame(frame)
@@ -297,6 +312,7 @@ class Viewer(Session[FromViewer]):
         if taken != self._taken[0] or not self.outlet.full:
             self._taken = (taken, now)
         elif now - self._taken[1] >= settings.stuck_s * 1000:
+            self.hub.traffic.dropped += 1
             self.outlet.abort()
             return
         if (self._outbox or self._summary_due) and not self.outlet.full:

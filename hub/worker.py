@@ -137,7 +137,7 @@ class LocalWorker:
     def __init__(self, runner: Runner, deliver: Callable[[ToWorker], None]) -> None:
         self._hub = runner.hub
         self._spawn = runner.household.spawn
-        self._intake = Intake(runner)
+        self._intake = Intake(runner, "local")
         self._deliver = deliver
         self._gone = False
 

@@ -16,12 +16,14 @@ from functools import partial
 
 from hub.batch import Batch, Moving, Waiting, waiting
 from hub.errors import StoreError
+from hub.histogram import Histogram
 from hub.rows import Note, Write
 from hub.settings import KIB, Settings
 
 LOG = logging.getLogger("barcast.store")
 BATCH_WRITES = 1_000  # of one commit: the callbacks of all of them run in one turn of the loop
 BATCH_BYTES = 8 * KIB * KIB
+COMMIT_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)  # seconds
 
 Commit = Callable[[list[str]], Awaitable[None]]
 """Stores what `Batch.values` tells, wholly or not at all; raises StoreError for not at all."""
@@ -36,14 +38,24 @@ class Writer:
 
     Attributes:
         trouble: why the last try to commit failed; the same changes are tried again. None when it succeeded.
+        committed: changes that are stored, so far.
+        failures: tries to commit that failed.
+        commit_s: seconds that each commit took in the database, its sync to the disk included.
+        wait_s: seconds from when the first change of a commit was handed in until it was stored, tries that failed
+            included: the longest that anybody waited for this commit. Where more waits than one commit takes, those
+            after it are counted from the same moment: never too short.
     """
 
     def __init__(self, commit: Commit, settings: Settings) -> None:
         self.trouble: StoreError | None = None
+        self.committed = 0
+        self.failures = 0
+        self.commit_s, self.wait_s = Histogram(COMMIT_BOUNDS), Histogram(COMMIT_BOUNDS)
         self._commit = commit
         self._settings = settings
         self._retry_s = settings.commit_retry_s
         self._queue: deque[Waiting] = deque()
+        self._since_s = 0.0  # when the first of the queue came
         self._committing = 0
         self._moving: dict[str, Moving] = {}
         self._save_timer: asyncio.TimerHandle | None = None
@@ -83,6 +95,8 @@ class Writer:
             moving.state = None
         if self._touched is not None:
             self._touched.add(change.job)
+        if not self._queue:
+            self._since_s = asyncio.get_running_loop().time()
         self._queue.append(change)
         self._wake.set()
 
@@ -157,7 +171,7 @@ class Writer:
     def _gather(self) -> Batch | None:
         if not (self._queue or self._save_due):
             return None
-        batch = Batch(self._settings.log_entries_per_job)
+        batch = Batch(self._settings.log_entries_per_job, self._since_s)
         while self._queue and len(batch.done) < BATCH_WRITES and batch.size_bytes < BATCH_BYTES:
             batch.add(self._queue.popleft())
         self._gather_moving(batch)
@@ -180,19 +194,26 @@ class Writer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._retry_s)
         self._committing = 0
+        self.committed += len(batch.done)
         loop = asyncio.get_running_loop()
+        if batch.done and not batch.empty:
+            self.wait_s.observe(loop.time() - batch.since_s)
         for done in batch.done:
             loop.call_soon(done)  # one that raises must not stop the writer
 
     async def _commits(self, values: list[str]) -> bool:
         """Try once; a store that is closing has no other time."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             await self._commit(values)
         except StoreError as error:
+            self.failures += 1
             if self._closing.is_set():
                 raise StoreError(f"{error}; {self.waiting} changes are not stored") from error
             self._become(error)
             return False
+        self.commit_s.observe(loop.time() - began_s)
         self._become(None)
         return True
 

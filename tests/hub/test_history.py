@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.history import CURVE_POINTS, PastRuns, curve_of, percentile, typical
+from hub.history import CURVE_POINTS, PastRuns, curve_of, eta_error, percentile, typical
 
 FLAT = [0.5] * CURVE_POINTS
 
@@ -65,3 +65,23 @@ def test_three_runs_say_how_long_a_kind_and_its_phases_take() -> None:
 
 def test_a_curve_of_fewer_than_three_runs_is_not_used() -> None:
     assert PastRuns([(1.0, {}, FLAT)]).curve == []
+
+
+@pytest.mark.parametrize(
+    ("predictions", "expected"),
+    [
+        ([(2.0, 8.0)], 0.0),
+        ([(4.0, 6.0), (5.0, 10.0)], 1.0),  # said: the end is at 15; it was at 10, when 5 s were left
+        ([(1.0, 4.0), (6.0, 4.0)], 1.0),  # what is said later than half-way does not count
+        ([(6.0, 4.0)], None),
+        ([], None),
+    ],
+)
+def test_the_error_of_an_end_predicted_half_way_is_a_share_of_the_time_then_left(
+    predictions: list[tuple[float, float]], expected: float | None
+) -> None:
+    assert eta_error(predictions, 10.0) == expected
+
+
+def test_a_run_that_took_no_time_has_no_error() -> None:
+    assert eta_error([(0.0, 1.0)], 0.0) is None

@@ -672,9 +672,8 @@ async def test_metrics_are_prometheus_text(hub: Served) -> None:
     assert answer.headers["content-type"].startswith("text/plain; version=")
     lines = answer.text.splitlines()
     assert 'barcast_jobs{status="running"} 1.0' in lines
-    assert "barcast_workers 1.0" in lines
+    assert 'barcast_connections{kind="worker"} 1.0' in lines
     assert "barcast_store_failing 0.0" in lines
-    assert "barcast_jobs_ended_total 0.0" in lines
 
 
 async def test_both_descriptions_are_served(hub: Served) -> None:

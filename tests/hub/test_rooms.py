@@ -39,9 +39,9 @@ def test_rooms_know_who_is_in_them(desk: Desk) -> None:
     assert not rooms.is_in("job:x", screen)
     assert list(rooms.members("job:j1")) == [("json", screen)]
     assert list(rooms.members("job:x")) == []
-    assert (rooms.watched("j1"), rooms.watched("x")) == (True, False)
+    assert (rooms.watching("j1"), rooms.watching("x")) == (1, 0)
     watcher(desk, FEED)
-    assert rooms.watched("x")
+    assert rooms.watching("x")
 
 
 def test_a_room_that_is_empty_is_forgotten_but_the_feed_is_not(desk: Desk) -> None:
@@ -49,7 +49,7 @@ def test_a_room_that_is_empty_is_forgotten_but_the_feed_is_not(desk: Desk) -> No
     screen.leave("job:j1")
     screen.leave(FEED)
     desk.rooms.leave("job:j1", screen)
-    assert not desk.rooms.watched("j1")
+    assert not desk.rooms.watching("j1")
     assert desk.rooms.viewers(FEED) == 0
     two = [watcher(desk, "job:j1") for _ in range(2)]
     two[0].leave("job:j1")
