@@ -11,7 +11,7 @@ The floors of the house; each file imports only from those before it (a test rea
     rows summary schedule rate family feed histogram traffic   # pure, too
     javascript naming module                  # the page's sources
     schema file batch reader writer store     # SQLite
-    outlet conversation transport server      # bytes that leave and come
+    outlet conversation transport listener server  # bytes that leave and come
     clock auth held keys past alarm pulse delivery hub household stack remains starter runner intake
     signing notice receiver webhook           # who is told elsewhere
     session viewer worker                     # one live socket each

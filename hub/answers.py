@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from hub.codec import check_free_data, explain, too_deep
@@ -56,14 +56,18 @@ async def body_of(request: Request, limit_bytes: int) -> bytes:
 
     Raises:
         TooLarge: over the limit; what comes after it is not read.
+        Malformed: it ended before it was whole; nobody is there to be told.
     """
     parts: list[bytes] = []
     size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit_bytes:
-            raise TooLarge(f"expected a body of at most {limit_bytes} bytes, got more")
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit_bytes:
+                raise TooLarge(f"expected a body of at most {limit_bytes} bytes, got more")
+            parts.append(part)
+    except ClientDisconnect:
+        raise Malformed("expected the whole body, got a part of it") from None
     return b"".join(parts)
 
 

@@ -13,12 +13,14 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from hub.errors import HubError, TooLarge
+from hub.listener import Listener, quiet_about_shortage
 from hub.outlet import ABORT
 from hub.settings import KIB, Settings
 from hub.transport import socket_protocol
 
 HEADER_BYTES = 64 * KIB  # a browser's headers, cookies of other services on the host included, with room
 STOP_TASKS_S = 5  # what sessions get to end by themselves when the hub stops
+TIMEOUT_MOST_MS = 2**31 - 1  # the kernel's integer
 BACKLOG = 4096  # every viewer of a large hub comes back at once after a restart
 REQUEST_TIMEOUT = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
 HEADERS_TOO_LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
@@ -27,7 +29,7 @@ log = logging.getLogger("barcast.transport")
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """An HTTP connection served by uvicorn, whose request headers have a deadline and a limit.
+    """An HTTP connection served by uvicorn, whose requests have deadlines and whose headers have a limit.
 
     Built by :func:`http_protocol`, made by uvicorn for each connection.
     """
@@ -40,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """The first request is due from here on."""
         super().connection_made(transport)
+        let_go_of_the_dead(transport, self.settings)
         self._arm_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -76,6 +79,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._stray_bytes = size
             raise TooLarge(f"expected at most {HEADER_BYTES} bytes of headers, got {size}")
         super().on_headers_complete()
+        self._deadline = self.loop.call_later(self.settings.body_s, self._refuse, REQUEST_TIMEOUT)
 
     def on_body(self, body: bytes) -> None:
         """A part of a request's body."""
@@ -84,6 +88,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The whole request is here; the next one is due when it begins."""
+        self._clear_deadline()
         self._in_body = False
         self._stray_bytes = 0
         super().on_message_complete()
@@ -108,9 +113,24 @@ class HttpProtocol(HttpToolsProtocol):
         """Answer and close; no answer into the middle of another one."""
         if self.transport.is_closing():
             return
-        if self.cycle is None or self.cycle.response_complete:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not (cycle.response_started or self.pipeline):
             self.transport.write(answer)
         self.transport.close()
+
+
+def let_go_of_the_dead(transport: asyncio.Transport, settings: Settings) -> None:
+    """Have the kernel end a connection whose other side takes nothing, dead or alive (Linux: tcp(7)).
+
+    No ping goes to a reader of Server-Sent Events, or of a long answer: without this the kernel would send a
+    vanished one its beats again for a quarter of an hour, and wait for a stopped one for ever. Sockets that begin
+    as such a connection keep it; what they are judged by themselves comes first.
+    """
+    own_socket = transport.get_extra_info("socket")
+    option = getattr(socket, "TCP_USER_TIMEOUT", None)
+    if own_socket is not None and option is not None:
+        patience_s = max(settings.ping_s + settings.pong_s, settings.stuck_s)
+        own_socket.setsockopt(socket.IPPROTO_TCP, option, min(round(patience_s * 1000), TIMEOUT_MOST_MS))
 
 
 def http_protocol(settings: Settings) -> type[HttpProtocol]:
@@ -132,6 +152,7 @@ class Server(uvicorn.Server):
         Raises:
             HubError: the app did not start; the log says why.
         """
+        asyncio.get_running_loop().set_exception_handler(quiet_about_shortage)
         try:
             await super().startup(sockets)
         except SystemExit:
@@ -189,7 +210,7 @@ def listen(host: str, port: int) -> socket.socket:
     """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        listener = socket.socket(family, kind, protocol)
+        listener = Listener(family, kind, protocol)
     except OSError as error:
         raise HubError(f"expected an address to listen on, got {host}: {error.strerror}") from error
     try:

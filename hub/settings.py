@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     body_bytes: Bytes = 64 * KIB  # HTTP; the same messages as on the socket
     malformed_in_a_row: Count = 5  # then it is not a client of ours: 4400
     header_s: Seconds = 10.0  # a browser sends its headers at once
+    body_s: Seconds = 30.0  # `body_bytes` over the slowest of lines
     reports_per_s: Count = 1_000  # of one worker socket; samplers send 10 a second and job
     report_bytes_per_s: Bytes = KIB * KIB
     requests_per_minute: Count = 100  # of one viewer socket or HTTP client: a person clicks slower

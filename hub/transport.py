@@ -144,6 +144,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._held = False
         self._handing_over = False
         self._heard = False  # anything came since the last ping
+        self._crowded = False  # the outlet was full, and nothing came since
         self._taken_at_ping = 0
         self._ping_bytes = 0
         self._end_timer: asyncio.TimerHandle | None = None
@@ -248,7 +249,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, hand over what is complete, and end a conversation that broke the rules."""
-        self._heard = True
+        self._heard, self._crowded = True, self.outlet.full
         self.conn.receive_data(data)
         self.handle_events()
         if self.conn.parser_exc is not None or self.conn.handshake_exc is not None:
@@ -339,7 +340,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """Called by the transport when more waits than may."""
         super().pause_writing()
-        self.outlet.full = self.conn.withhold_pongs = True
+        self.outlet.full = self.conn.withhold_pongs = self._crowded = True
 
     def resume_writing(self) -> None:
         """Called by the transport when little waits again."""
@@ -370,9 +371,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.outlet.abort()
 
     def _shows_life(self) -> bool:
-        """Something came, or bytes left; the ping itself counts only where we do not read its answer."""
-        own_bytes = self._ping_bytes if self.transport.is_reading() else 0
-        return self._heard or self.outlet.taken - self._taken_at_ping > own_bytes
+        """Something came, or bytes left.
+
+        Bytes prove little: a frozen peer's kernel takes them, too, as long as they are few. They count where the
+        answer to the ping cannot be expected yet: where we do not read it, or much lay before the peer to be read.
+        """
+        taken = self.outlet.taken - self._taken_at_ping
+        if not self.transport.is_reading():
+            return self._heard or taken > 0
+        return self._heard or (self._crowded and taken > self._ping_bytes)
 
 
 def bytes_in_kernel(transport: asyncio.BaseTransport) -> int:

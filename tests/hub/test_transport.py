@@ -64,7 +64,8 @@ class Visit:
 class House:
     """An ASGI app that lets everybody in and leaves the rest to the test."""
 
-    def __init__(self, *, direct: bool = True) -> None:
+    def __init__(self, *, direct: bool = True, answers_late: bool = False) -> None:
+        self.answers_late = answers_late  # once it has a request's whole body
         self.visits: asyncio.Queue[Visit] = asyncio.Queue()
         self.direct = direct
         self.take: Callable[[Visit, str | bytes], None] = lambda visit, message: visit.messages.put_nowait(message)
@@ -75,6 +76,8 @@ class House:
         if scope["type"] == "lifespan":
             await self.live(receive, send)
         elif scope["type"] == "http":
+            while self.answers_late and (await receive()).get("more_body"):
+                pass
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         elif self.refuse:
@@ -419,6 +422,17 @@ async def test_a_slow_reader_that_still_takes_bytes_stays() -> None:
         visit.fast.keepalive_timeout()
         assert not visit.fast.transport.is_closing()
         assert visit.fast.ping_timer is not None
+
+
+async def test_a_frozen_peer_whose_kernel_goes_on_taking_is_ended() -> None:
+    house = House()
+    async with serving(house) as port, upgraded(port):
+        visit = await soon(house.visits.get())
+        visit.fast.send_keepalive_ping()
+        visit.outlet.write([text("a beat")])
+        await until(lambda: visit.outlet.waiting == 0)
+        visit.fast.keepalive_timeout()
+        assert visit.fast.transport.is_closing()
 
 
 async def test_a_peer_that_speaks_without_answering_pings_stays() -> None:
@@ -920,6 +934,28 @@ async def test_a_header_without_end_is_cut_off(beginning: bytes) -> None:
                 await peer.send(b"x" * SMALL)
                 sent += SMALL
         assert sent < 64 * 1024 * 1024
+
+
+async def test_a_body_that_never_ends_is_refused_at_its_deadline() -> None:
+    async with serving(House(answers_late=True), body_s=0.1) as port, dialled(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        assert b" 408 " in await peer.read_to_end()
+
+
+async def test_no_refusal_comes_into_the_middle_of_another_answer() -> None:
+    async with serving(House(), body_s=0.1) as port, dialled(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345")
+        assert b" 204 " in await peer.until(b"\r\n\r\n")
+        assert b" 408 " in await peer.read_to_end()
+
+
+async def test_a_body_in_time_leaves_no_deadline_behind() -> None:
+    async with serving(House(), body_s=0.1, header_s=0.2) as port, dialled(port) as peer:
+        await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n1")
+        assert b" 204 " in await peer.until(b"\r\n\r\n")
+        await silent_until_its_deadline(port)
+        await peer.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert b" 204 " in await peer.until(b"\r\n\r\n")
 
 
 async def test_a_large_body_does_not_count_as_headers() -> None:
