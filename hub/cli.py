@@ -16,6 +16,7 @@ from hub.commands import COMMANDS
 from hub.errors import BarcastError, BeyondLoopback, HubError
 from hub.reporting import REPORTING
 from hub.settings import load
+from hub.upkeep import UPKEEP
 
 if TYPE_CHECKING:  # what serves is imported by what serves: the other commands need none of it
     from hub.app import Barcast
@@ -58,7 +59,7 @@ def barcast() -> None:
     """A real-time hub for job progress."""
 
 
-for _command in (*COMMANDS, *REPORTING):
+for _command in (*COMMANDS, *REPORTING, *UPKEEP):
     barcast.add_command(_command)
 
 

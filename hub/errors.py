@@ -270,6 +270,10 @@ class LaunchError(HubError):
     """A job's work could not be started (its process or function did not come up)."""
 
 
+class Occupied(BarcastError):
+    """A file is where one of ours is to be."""
+
+
 class BeyondLoopback(BarcastError):
     """An address to bind that other machines could reach."""
 

@@ -19,7 +19,7 @@ FLOORS = "\n".join(line.partition("#")[0] for line in (hub.__doc__ or "").splitl
 ORDER = FLOORS.split()
 SHELL_FROM = ORDER.index("schema")  # from here on files do I/O
 PURE = [*ORDER[:SHELL_FROM], "auth"]
-STORE = {"store", "schema", "file", "batch", "reader", "writer"}
+STORE = {"store", "schema", "file", "batch", "reader", "writer", "checkup", "backup"}
 TERMINAL = set(ORDER[ORDER.index("words") :])  # the command line's side
 
 # Of the standard library the pure files use what has no clock, no chance and no machine in it.
