@@ -1,4 +1,4 @@
-"""The commands that ask a hub: kinds, start, jobs, watch, cancel, retry, pause, resume, stack."""
+"""The commands that ask a hub: kinds, start, jobs, watch, cancel, retry, pause, resume, reset, stack."""
 
 from __future__ import annotations
 
@@ -115,20 +115,30 @@ def kind_of(remote: Remote, kind: str) -> KindView:
 )
 @click.option("--kind", "named", multiple=True, help="Only of these kinds; may repeat.")
 @click.option("--parent", metavar="JOB", help="Only what JOB started; empty for jobs that no other started.")
+@click.option("--stuck", is_flag=True, help="Only what is stalled or lost: since when, and which worker has it.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 500), help="How many, newest first.")
 @asking
 def jobs(
-    remote: Remote, *, statuses: tuple[str, ...], named: tuple[str, ...], parent: str | None, limit: int, as_json: bool
+    remote: Remote,
+    *,
+    statuses: tuple[str, ...],
+    named: tuple[str, ...],
+    parent: str | None,
+    stuck: bool,
+    limit: int,
+    as_json: bool,
 ) -> None:
     """List jobs, newest first."""
     query = [("limit", str(limit)), *(("status", s) for s in statuses), *(("kind", kind) for kind in named)]
     if parent is not None:
         query.append(("parent", parent))
+    if stuck:
+        query.append(("stuck", "true"))
     answer = remote.get("/api/jobs", query)
     if as_json:
         print_json(answer)
     else:
-        listing.print_jobs(Console(), msgspec.json.decode(answer, type=JobList).jobs)
+        listing.print_jobs(Console(), msgspec.json.decode(answer, type=JobList).jobs, stuck=stuck)
 
 
 @click.command()
@@ -168,6 +178,25 @@ def resume(remote: Remote, job: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("job")
+@click.option("--reason", help="Said in the job's log and to the worker.")
+@click.option("--force", is_flag=True, help="Although it gets on.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@asking
+def reset(remote: Remote, job: str, *, reason: str | None, force: bool, yes: bool, as_json: bool) -> None:
+    """Give up the attempt of JOB, which is stalled or lost: its work is stopped, and the next attempt goes on.
+
+    It goes on from the last checkpoint. Without an attempt left the job fails. `jobs --stuck` lists what is stuck.
+    """
+    check_id(job)
+    if not yes:
+        found = msgspec.json.decode(remote.get(job_path(job)), type=JobView)
+        click.echo(f"{found.id} ({words.plain(found.title)}): {listing.stuck_words(found)}", err=True)
+        click.confirm(f"Stop its work ({words.after_reset(found)})?", abort=True, err=True)
+    print_answer(remote.post(job_path(job, "reset"), HttpControl(reason=reason, force=force)), as_json=as_json)
+
+
+@click.command()
+@click.argument("job")
 @asking
 def stack(remote: Remote, job: str, *, as_json: bool) -> None:
     """Show where JOB is now: the stacks of its threads, told by its worker or else by the system."""
@@ -191,10 +220,20 @@ def watch(remote: Remote, job: str | None, *, as_json: bool) -> None:
     sys.exit(run_watch(remote, job, as_json=as_json))
 
 
-COMMANDS = (kinds, start, jobs, watch, cancel, retry, pause, resume, stack)
+COMMANDS = (kinds, start, jobs, watch, cancel, retry, pause, resume, reset, stack)
 
 
 # ── Parts ─────────────────────────────────────────────────────────────────────
+
+
+def check_id(job: str) -> None:
+    """Refuse what would lead to another address.
+
+    Raises:
+        Invalid: no id could be like this.
+    """
+    if not 1 <= len(job) <= 64:
+        raise Invalid(f"expected a job's id, got {job[:80]!r}", "JOB")
 
 
 def run_watch(remote: Remote, job: str | None, *, as_json: bool) -> int:
@@ -204,8 +243,8 @@ def run_watch(remote: Remote, job: str | None, *, as_json: bool) -> int:
         Unreachable, Refused: see :meth:`hub.watch.Watch.messages`.
         Invalid: no id could be like this.
     """
-    if job is not None and not 1 <= len(job) <= 64:
-        raise Invalid(f"expected a job's id, got {job[:80]!r}", "JOB")
+    if job is not None:
+        check_id(job)
     watching = Watch(remote, job, random.random)
     try:
         end = asyncio.run(follow(watching, display_for(job, as_json=as_json)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,10 +14,12 @@ from rich.text import Text
 
 from hub import words
 from hub.arguments import types_of
-from hub.view import JobView, KindView
+from hub.resetting import is_stuck
+from hub.view import JobView, KindView, Status
 
 CHILD = "\N{BOX DRAWINGS LIGHT UP AND RIGHT} "  # before the title of a job that another one started
 COLUMNS = ("id", "status", "progress", "kind", "title")
+STUCK_COLUMNS = ("id", "stuck", "since", "worker", "kind", "title")
 
 
 def kind_lines(kinds: Sequence[KindView]) -> Iterator[str]:
@@ -49,15 +52,43 @@ def job_row(job: JobView) -> tuple[str, ...]:
     return job.id, status, progress, words.plain(job.kind), words.plain(job.title)
 
 
-def print_jobs(console: Console, jobs: Iterable[JobView]) -> None:
-    """A table in a terminal, where a child's title is marked; elsewhere columns apart by tabs, without a heading."""
+def stuck_row(job: JobView) -> tuple[str, ...]:
+    """One stuck job's columns: how it stands, since when, and which worker has it."""
+    return job.id, stuck_how(job), stuck_since(job), words.plain(job.worker or "-"), job.kind, words.plain(job.title)
+
+
+def stuck_how(job: JobView) -> str:
+    """`stalled`, `lost`, or where it stands otherwise."""
+    return "stalled" if is_stuck(job) and job.stalled else job.status.value
+
+
+def stuck_since(job: JobView) -> str:
+    """When it last advanced, or its worker was last heard, as the clock here shows it; `-` where that is not known."""
+    at = job.heard_at if job.status is Status.LOST else job.advanced_at
+    return "-" if at is None else datetime.fromtimestamp(at / 1000, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def stuck_words(job: JobView) -> str:
+    """The same in one line."""
+    since = f" since {stuck_since(job)}" if is_stuck(job) else ""
+    return f"{stuck_how(job)}{since}{f' on {words.plain(job.worker)}' if job.worker else ''}"
+
+
+def print_jobs(console: Console, jobs: Iterable[JobView], *, stuck: bool = False) -> None:
+    """A table in a terminal, where a child's title is marked; elsewhere columns apart by tabs, without a heading.
+
+    Args:
+        console: where to.
+        jobs: which.
+        stuck: whether to tell since when they are stuck, instead of how far they are.
+    """
     listed = list(jobs)
-    rows = [job_row(job) for job in listed]
+    rows = [stuck_row(job) if stuck else job_row(job) for job in listed]
     if not console.is_terminal:
         for row in rows:
             console.file.write("\t".join(row) + "\n")
         return
-    table = Table(*COLUMNS, box=None, pad_edge=False)
+    table = Table(*(STUCK_COLUMNS if stuck else COLUMNS), box=None, pad_edge=False)
     table.columns[0].no_wrap = True
     for job, row in zip(listed, rows, strict=True):
         table.add_row(*[Text(cell) for cell in row[:-1]], Text(f"{CHILD if job.parent else ''}{row[-1]}"))

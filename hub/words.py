@@ -114,6 +114,14 @@ def standing(job: JobView) -> str:
     return f"{job.status}, stalled" if job.stalled and not job.status.terminal else job.status.value
 
 
+def after_reset(job: JobView) -> str:
+    """What a reset of this job leads to."""
+    if job.attempt >= job.max_attempts:
+        return "no attempt is left, so it fails"
+    where = "its checkpoint" if job.checkpoint else "the start"
+    return f"attempt {job.attempt + 1} of {job.max_attempts} follows from {where}, where the hub starts this work"
+
+
 def started(job: JobView) -> str:
     """How many of the jobs that it started have ended, where `counts` does not say so, and how many ended badly."""
     children = job.children

@@ -223,6 +223,20 @@ def test_jobs_are_listed_by_their_parent(hub: Served) -> None:
     assert job in [listed["id"] for listed in hub.json("jobs", "--parent", "")["jobs"]]
 
 
+def test_what_gets_on_is_reset_by_force_only_and_somebody_has_to_say_yes(hub: Served) -> None:
+    job = hub.start("wait")
+    hub.await_entry(job, "Waiting")
+    assert hub.run("jobs", "--stuck") == (0, "", "")
+    failed(hub.run("reset", job, "--yes"), "expected a job that is stalled or lost, got one that is running")
+    asked_first = CliRunner(env={"BARCAST_URL": hub.url}).invoke(barcast, ["reset", job, "--force"], input="n\n")
+    assert (asked_first.exit_code, asked_first.stdout) == (1, "")
+    assert f"{job} (wait): running on " in asked_first.stderr
+    assert "Stop its work (no attempt is left, so it fails)? [y/N]" in asked_first.stderr
+    code, out, _ = hub.run("reset", job, "--force", "--yes", "--reason", "tried out")
+    assert (code, out) == (0, f"{job} (wait): failed, attempt 1\n")
+    hub.await_entry(job, "Reset: tried out")
+
+
 def test_a_stack_is_shown_without_what_would_steer_the_terminal() -> None:
     with http.server.HTTPServer(("127.0.0.1", 0), Stuck) as server:
         answering = threading.Thread(target=server.handle_request)
@@ -247,7 +261,7 @@ class Stuck(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.mark.parametrize("command", ["cancel", "retry", "watch", "pause", "resume", "stack"])
+@pytest.mark.parametrize("command", ["cancel", "retry", "watch", "pause", "resume", "reset", "stack"])
 @pytest.mark.parametrize("job", ["01NOTHING", "../kinds", "?x#y", "a" * 65, ""])
 def test_a_job_that_is_none_is_one_line(hub: Served, command: str, job: str) -> None:
     code, out, err = asked(command, job, url=hub.url)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -179,6 +180,24 @@ def test_jobs_in_a_terminal_are_a_table() -> None:
 def test_jobs_in_a_pipe_are_rows_and_nothing_else() -> None:
     assert listed(job(fraction=0.5, title="a\tb"), terminal=False) == "J\trunning\t50 %\tk\ta�b\n"
     assert listed(terminal=False) == ""
+
+
+def test_stuck_jobs_are_listed_with_since_when_and_by_which_worker() -> None:
+    stalled = job(stalled=True, advanced_at=1_000, heard_at=9_000, worker="host/\x1b7", title="a\tb")
+    lost = job(id="L", status=Status.LOST, advanced_at=1_000, heard_at=2_000)
+    since = [datetime.fromtimestamp(at, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S") for at in (1, 2)]
+    file = io.StringIO()
+    listing.print_jobs(Console(file=file), [stalled, lost], stuck=True)
+    assert file.getvalue() == f"J\tstalled\t{since[0]}\thost/�7\tk\ta�b\nL\tlost\t{since[1]}\t-\tk\tT\n"
+    assert listing.stuck_words(stalled) == f"stalled since {since[0]} on host/�7"
+    assert listing.stuck_words(job(status=Status.QUEUED)) == "queued"
+    assert listing.stuck_since(job(status=Status.LOST)) == "-"
+
+
+def test_stuck_jobs_in_a_terminal_are_a_table() -> None:
+    file = io.StringIO()
+    listing.print_jobs(Console(file=file, width=100, force_terminal=True, no_color=True), [], stuck=True)
+    assert "No jobs." in file.getvalue()
 
 
 def test_kinds_are_listed_with_what_they_need() -> None:

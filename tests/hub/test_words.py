@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from hub import words
-from hub.view import Children, ErrorView, JobView, Phase, Status
+from hub.view import CheckpointView, Children, ErrorView, JobView, Phase, Status
 
 KNOWN: dict[str, Any] = dict.fromkeys(JobView.__struct_fields__)
 KNOWN |= {"id": "J", "attempt": 1, "seq": 1, "status": Status.RUNNING, "counters": {}, "stalled": False, "viewers": 0}
@@ -19,6 +19,21 @@ KNOWN |= {"result": msgspec.UNSET, "report_token": msgspec.UNSET}
 
 def job(**changed: Any) -> JobView:
     return JobView(**(KNOWN | changed))
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({}, "no attempt is left, so it fails"),
+        ({"max_attempts": 3}, "attempt 2 of 3 follows from the start, where the hub starts this work"),
+        (
+            {"max_attempts": 2, "checkpoint": CheckpointView(at=1, done=2, fraction=None)},
+            "attempt 2 of 2 follows from its checkpoint, where the hub starts this work",
+        ),
+    ],
+)
+def test_what_a_reset_leads_to(changed: dict[str, Any], said: str) -> None:
+    assert words.after_reset(job(**changed)) == said
 
 
 def test_control_characters_and_marks_of_direction_are_replaced() -> None:
