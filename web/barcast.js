@@ -51,6 +51,8 @@ export { FeedWatch, JobWatch, Refused, Unanswered, Unreachable };
 export class Hub extends TypedTarget {
   /** @type {Set<Watch>} */
   #watches = new Set();
+  /** @type {string[]} topics that were left, the last one first */
+  #left = [];
   #close;
 
   /**
@@ -95,7 +97,10 @@ export class Hub extends TypedTarget {
 
   /** Follow one job and its log. @param {string} id */
   job(id) {
-    return this.#follow(new JobWatch(this, id));
+    const watch = new JobWatch(this, id);
+    const known = this.#follows(watch.topic);
+    if (known) queueMicrotask(() => this.#watches.has(watch) && watch.join());
+    return this.#follow(watch);
   }
 
   /** Follow all jobs, without their logs. */
@@ -151,8 +156,14 @@ export class Hub extends TypedTarget {
   leave(watch) {
     if (!this.#watches.delete(watch) || this.#follows(watch.topic)) return;
     this.connection.unfollow(watch.topic);
-    const id = jobOf(watch.topic);
-    if (id !== null) this.store.take({ type: 'left', job: id });
+    this.#left = [watch.topic, ...this.#left.filter((topic) => topic !== watch.topic)].slice(0, LATELY);
+    this.store.take({ type: 'left', job: jobOf(watch.topic), kept: this.#kept });
+  }
+
+  /** @returns {(string|null)[]|null} whose state is kept; `null`: the feed says */
+  get #kept() {
+    if (this.#follows('jobs')) return null;
+    return [...[...this.#watches].map(({ topic }) => topic), ...this.#left].map(jobOf);
   }
 
   /** @template {Watch} W @param {W} watch @returns {W} */
@@ -197,6 +208,8 @@ export class Hub extends TypedTarget {
   }
 }
 
+const LATELY = 20; // jobs that are remembered though nobody follows them any more: a page may come back to one
+
 /** @type {Map<string, Hub>} one of each hub on a page */
 const hubs = new Map();
 
@@ -225,8 +238,9 @@ function made(origin, token, forget) {
   const link = () =>
     new Connection({ ladder: ladder(api, origin, token), probe: () => api.probe(), clock, random: Math.random });
   const connection = host ? new SharedConnection({ name: `barcast ${origin}`, connect: link, host }) : link();
-  const stop = keepUp(connection);
-  return new Hub({ api, store: new Store(clock.now), connection, close: () => [stop(), forget()] });
+  const stop = keepUp(connection, () => hub.followed);
+  const hub = new Hub({ api, store: new Store(clock.now), connection, close: () => [stop(), forget()] });
+  return hub;
 }
 
 /** @param {Api} api @param {string} origin @param {string|null} token */

@@ -22,9 +22,10 @@ export function tabs(clock) {
 /**
  * Tells a connection what happens to its page, until the function that comes back is called.
  * @param {import('./socket.js').Connection|import('./shared.js').SharedConnection} connection
+ * @param {() => boolean} wanted  it is, by a page that is come back to
  * @returns {() => void}
  */
-export function keepUp(connection) {
+export function keepUp(connection, wanted) {
   const listening = new AbortController();
   const { signal } = listening;
   const check = () => connection.check();
@@ -42,7 +43,7 @@ export function keepUp(connection) {
   document.addEventListener('visibilitychange', look, { signal });
   // A page that is kept aside to be come back to may hold neither a socket nor a lock.
   addEventListener('pagehide', () => connection.suspend(), { signal });
-  addEventListener('pageshow', (event) => event.persisted && connection.start(), { signal });
+  addEventListener('pageshow', (event) => event.persisted && wanted() && connection.start(), { signal });
   const watching = setInterval(sleepNoticed(check), LOOK_MS);
   signal.addEventListener('abort', () => clearInterval(watching));
   return () => listening.abort();

@@ -41,6 +41,7 @@ const FALL = 0.1; // a smaller fall is waited out
  * @property {number} now  milliseconds, the hub's clock
  * @property {number|null} lost_at  since when the hub cannot be heard
  * @property {string} link  the connection in a word or two
+ * @property {boolean} [stopped]  it does not come back by itself
  * @property {string} hub  its address
  */
 
@@ -113,7 +114,7 @@ export const blankCard = (waited_ms) => ({ ...BLANK, text: waited_ms >= LOADING_
  * @returns {SeenJob} with the fraction to show
  */
 export function steady(shown, job) {
-  if (!shown || shown.id !== job.id || shown.attempt !== job.attempt) return job;
+  if (!shown || shown.id !== job.id || shown.attempt !== job.attempt || ended(job)) return job;
   const fell = (shown.fraction ?? 0) - (job.fraction ?? 1);
   return fell > 0 && fell < FALL ? { ...job, fraction: shown.fraction } : job;
 }
@@ -141,8 +142,9 @@ function actOf(job, { action, second }) {
 /** @param {SeenJob} job @param {Size} form @param {Told} told @returns {Partial<Card>} */
 function movingCard(job, form, told) {
   const figure = job.fraction === null || stateOf(job) === 'queued' ? '' : percent(job.fraction);
-  const { story, lost_at, now } = told;
-  const eta = lost_at === null ? story.when.text || (story.whenMore[0] ?? '') : 'reconnecting';
+  const { story, lost_at, now, stopped } = told;
+  const lost = stopped ? 'not connected' : 'reconnecting';
+  const eta = lost_at === null ? story.when.text || (story.whenMore[0] ?? '') : lost;
   if (form === 'inline') return { look: 'bar', figure, eta: inlineText(job, eta, told) };
   const text = lost_at === null ? lineOf(job, form, story) : `Last known state from ${clockSeconds(lost_at)}`;
   return { look: 'bar', figure, text, eta, foot: told.link, ...rowsOf(job, now) };

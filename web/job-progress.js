@@ -29,6 +29,7 @@ import { spokenProgress, tell } from './story.js';
 
 const INLINE_UP_TO_PX = 240;
 const COMPACT_UP_TO_PX = 440;
+const AGAIN_MS = 5_000;
 const LINGER_MS = 5_000; // whoever turns a page takes a widget off and puts another on
 
 /**
@@ -52,7 +53,6 @@ const listened = new WeakSet();
 
 const painter = new Painter(() => widgets.forEach((widget) => widget.paint()), {
   requestAnimationFrame: (call) => requestAnimationFrame(call),
-  setInterval: (call, ms) => setInterval(call, ms),
   clock,
   calm: () => matchMedia('(prefers-reduced-motion: reduce)').matches,
 });
@@ -73,7 +73,8 @@ function listen(hub) {
 /** @param {Hub} hub */
 async function learnKinds(hub) {
   kinds.set(hub, new Map());
-  const known = await hub.api.kinds().catch(() => []);
+  const known = await hub.api.kinds().catch(() => null);
+  if (!known) return void setTimeout(() => kinds.delete(hub), AGAIN_MS); // the next who needs them asks again
   kinds.set(hub, new Map(known.map((kind) => [kind.kind, kind])));
   painter.news();
 }
@@ -113,6 +114,7 @@ export class JobProgress extends HTMLElement {
   }
 
   connectedCallback() {
+    if (widgets.size === 0) painter.start();
     widgets.add(this);
     this.#follow();
     this.measure();
@@ -121,6 +123,7 @@ export class JobProgress extends HTMLElement {
 
   disconnectedCallback() {
     widgets.delete(this);
+    if (widgets.size === 0) painter.stop();
     sizes.unobserve(this);
     this.#leave();
   }
@@ -212,7 +215,8 @@ export class JobProgress extends HTMLElement {
   #paintJob(hub, job, setting) {
     const { now, lost_at } = setting;
     const { origin } = hub.api;
-    const told = { story: this.#story(job, setting), now, lost_at, link: this.#linkText(hub), hub: origin };
+    const stopped = hub.link.name === 'stopped';
+    const told = { story: this.#story(job, setting), now, lost_at, link: this.#linkText(hub), stopped, hub: origin };
     const card = jobCard(job, this.#form, told);
     if (card.act && this.#actions?.isPending(job.id)) card.act = { ...card.act, enabled: false };
     this.#paintBar(job, setting);
@@ -263,5 +267,4 @@ export class JobProgress extends HTMLElement {
   }
 }
 
-painter.start();
 if (!customElements.get('job-progress')) customElements.define('job-progress', JobProgress);

@@ -63,7 +63,6 @@ class Page {
     });
     this.painter = new Painter(() => this.#paint(), {
       requestAnimationFrame: (call) => requestAnimationFrame(call),
-      setInterval: (call, ms) => setInterval(call, ms),
       clock,
       calm: () => CALM.matches,
     });

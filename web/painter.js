@@ -10,12 +10,13 @@ export class Painter {
   #painted_ms = -Infinity;
   /** @type {any} */
   #waiting = null;
+  /** @type {any} */
+  #ticking = null;
 
   /**
    * @param {() => void} paint
    * @param {object} host
    * @param {(call: () => void) => any} host.requestAnimationFrame
-   * @param {(call: () => void, ms: number) => any} host.setInterval
    * @param {import('./socket.js').Clock} host.clock
    * @param {() => boolean} host.calm  no motion is wanted
    */
@@ -25,8 +26,13 @@ export class Painter {
   }
 
   start() {
-    this.host.setInterval(() => this.now(), TICK_MS);
+    this.#ticking = this.host.clock.setTimeout(() => this.start(), TICK_MS);
     this.now();
+  }
+
+  /** Time goes on unseen; news is painted all the same. */
+  stop() {
+    this.host.clock.clearTimeout(this.#ticking);
   }
 
   /** What follows from what somebody did here is painted at once, whatever else waits. */

@@ -221,16 +221,25 @@ const log = (state, message) =>
     ? changeStory(state, message.job, (story) => addEntries(story, message.entries))
     : state;
 
+/** @param {State} state @param {Set<string>} kept @returns {State} with these jobs, and without a feed */
+function only(state, kept) {
+  const jobs = new Map([...state.jobs].filter(([id]) => kept.has(id)));
+  const gone = new Map([...state.gone].filter(([id]) => kept.has(id)));
+  const holes = new Set([...state.holes].filter((id) => kept.has(id)));
+  return { ...state, jobs, gone, holes, feed: new Set(), arriving: null };
+}
+
 /**
- * The job's page was left: its log is not kept for all pages that were ever open.
+ * The job's page was left: its log is not kept for all pages that were ever open; nor are, where no feed says which
+ * jobs there are, more than those that are named.
  * @param {State} state
  * @param {Message} message
  * @returns {State}
  */
-function left(state, message) {
+function left(state, { job, kept = null }) {
   const stories = new Map(state.stories);
-  stories.delete(message.job);
-  return { ...state, stories };
+  stories.delete(job);
+  return kept ? only({ ...state, stories }, new Set(kept)) : { ...state, stories };
 }
 
 /**
@@ -315,9 +324,13 @@ export function reduce(state, message, received_ms) {
   return REDUCERS[message.type]?.(timed, message, received_ms + timed.ahead_ms) ?? timed;
 }
 
-/** @param {State} state @param {string} id @returns {import('./wire.js').Since} the last things seen of a job */
+/**
+ * @param {State} state
+ * @param {string} id
+ * @returns {import('./wire.js').Since} the last things seen of a job; whoever did not follow it is told all of it, again
+ */
 export const since = (state, id) => ({
   epoch: state.jobs.get(id)?.epoch ?? null,
-  seq: state.jobs.get(id)?.whole_seq ?? 0,
+  seq: (state.stories.has(id) && state.jobs.get(id)?.whole_seq) || 0,
   log: state.stories.get(id)?.last ?? 0,
 });

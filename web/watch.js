@@ -84,9 +84,19 @@ export class JobWatch extends TypedTarget {
     if (reason && !before.gone.has(this.id)) this.tell('gone', reason);
   }
 
+  /** Another watch follows it already: nothing need come that would tell its end. */
+  join() {
+    if (this.job) this.#learn(this.job);
+  }
+
   /** @param {SeenJob} job */
   #changed(job) {
     this.tell('change', job);
+    this.#learn(job);
+  }
+
+  /** @param {SeenJob} job */
+  #learn(job) {
     const isNew = ended(job) && !this.#ended;
     this.#ended = ended(job);
     if (isNew) this.tell('end', job);

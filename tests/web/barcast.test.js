@@ -69,6 +69,45 @@ test('an end is told once, also of a job that had ended before', () => {
   );
 });
 
+test('a second watch is told of an end that came before it, and so is one that comes back', async () => {
+  const { hub, connection } = setUp();
+  const topic = 'job:j1';
+  const answer = { type: 'subscribed', topic, recovered: true, log_gap: null };
+  const end = whole({ status: 'succeeded', finished_at: NOW });
+  const first = hub.job('j1');
+  connection.say(answer);
+  connection.say({ type: 'snapshot', jobs: [end] });
+  const second = hub.job('j1');
+  const told = listen(second, 'end');
+  await settled();
+  assert.equal(told.length, 1);
+  for (const watch of [first, second]) watch.close();
+  const third = listen(hub.job('j1'), 'end');
+  assert.equal(connection.topics.get(topic)().seq, 0); // so that the hub tells it again
+  connection.say(answer);
+  connection.say({ type: 'snapshot', jobs: [end] });
+  await settled();
+  assert.equal(third.length, 1);
+});
+
+test('what nobody follows any more is not kept, but for the last few', () => {
+  const { hub, connection } = setUp();
+  for (let number = 0; number < 50; number += 1) {
+    const watch = hub.job(`j${number}`);
+    connection.say({ type: 'snapshot', jobs: [whole({ id: `j${number}` })] });
+    watch.close();
+  }
+  assert.deepEqual([hub.state.jobs.size, hub.state.jobs.has('j49')], [20, true]);
+  const feed = hub.feed();
+  connection.say({ type: 'subscribed', topic: 'jobs', recovered: false, log_gap: null });
+  connection.say({ type: 'snapshot', jobs: [job({ id: 'new' })], end: true });
+  hub.job('j50');
+  connection.say({ type: 'snapshot', jobs: [whole({ id: 'j50' })] });
+  assert.equal(hub.state.jobs.has('new'), true);
+  feed.close();
+  assert.deepEqual([hub.state.jobs.has('new'), hub.state.jobs.has('j50'), hub.state.feed.size], [false, true, 0]);
+});
+
 test('the end of a second attempt is told, too', () => {
   const { hub, connection } = setUp();
   const told = listen(hub.job('j1'), 'end');

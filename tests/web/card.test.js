@@ -28,10 +28,10 @@ const exporting = (change = {}) =>
     ...change,
   });
 
-function card(change, form, { lost_at = null, control = false } = {}) {
+function card(change, form, { lost_at = null, control = false, stopped = false } = {}) {
   const one = exporting(change);
   const setting = { now: NOW, clock: () => NOW, lost_at, kind, control };
-  return jobCard(one, form, { story: tell(one, setting), now: NOW, lost_at, link: 'Live', hub: HUB });
+  return jobCard(one, form, { story: tell(one, setting), now: NOW, lost_at, link: 'Live', stopped, hub: HUB });
 }
 
 /** A card as it is read. */
@@ -99,6 +99,12 @@ const READ = [
     {},
     ['62% | as of 14:31:07, reconnecting', 'Library export | 62% | Last known state from 14:31:07 | reconnecting'],
     { lost_at: NOW },
+  ],
+  [
+    'last known, of a hub that is not asked again',
+    {},
+    ['62% | as of 14:31:07, not connected', 'Library export | 62% | Last known state from 14:31:07 | not connected'],
+    { lost_at: NOW, stopped: true },
   ],
 ];
 for (const [name, change, [inline, compact], how] of READ)
@@ -220,6 +226,7 @@ test('what is shown falls only by much, or with another attempt', () => {
   assert.equal(fraction({ fraction: 0.45, id: 'j2' }), 0.45);
   assert.equal(fraction({ fraction: 0.51 }), 0.51);
   assert.equal(fraction({ fraction: null }), null);
+  assert.equal(fraction({ fraction: 0.45, status: 'failed' }), 0.45);
   assert.equal(steady(null, shown), shown);
 });
 

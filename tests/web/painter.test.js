@@ -9,13 +9,6 @@ function setUp({ calm = false } = {}) {
   const given = { frames: [], painted: 0 };
   const painter = new Painter(() => (given.painted += 1), {
     requestAnimationFrame: (call) => given.frames.push(call),
-    setInterval: (call, ms) => {
-      const again = () => {
-        call();
-        clock.setTimeout(again, ms);
-      };
-      clock.setTimeout(again, ms);
-    },
     clock,
     calm: () => calm,
   });
@@ -87,4 +80,17 @@ test('time goes on, every second', () => {
     frame();
   }
   assert.equal(given.painted, 4);
+});
+
+test('where nothing is left to be painted time is not counted', () => {
+  const { clock, given, painter, frame } = setUp();
+  painter.start();
+  frame();
+  painter.stop();
+  clock.advance(10_000);
+  assert.equal(given.frames.length, 0);
+  painter.start();
+  clock.advance(1_000);
+  frame();
+  assert.equal(given.painted, 2);
 });

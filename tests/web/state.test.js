@@ -296,8 +296,9 @@ test('a result is kept when the feed said first that the job is done', () => {
 });
 
 test('a page asks for a whole job again when only the feed told of it since', () => {
-  const known = play([welcome, { type: 'snapshot', jobs: [whole({ seq: 4 })] }]);
+  const known = play([welcome, followed, { type: 'snapshot', jobs: [whole({ seq: 4 })] }]);
   assert.equal(since(known, 'j1').seq, 4);
+  assert.equal(since(play([{ type: 'left', job: 'j1' }], known), 'j1').seq, 0);
   assert.equal(since(play([update(5)], known), 'j1').seq, 4);
   assert.equal(since(play([update(5), roomUpdate(5, null)], known), 'j1').seq, 5);
   assert.equal(since(play([welcome, ...feed(wire({ seq: 9 }))]), 'j1').seq, 0);
