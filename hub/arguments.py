@@ -19,17 +19,28 @@ def pairs(arguments: Iterable[str]) -> dict[str, str]:
     """Names and texts.
 
     Raises:
-        Invalid: one is not `name=value`, or a name comes twice.
+        Invalid: one is not `name=value` or no text, or a name comes twice.
     """
     found: dict[str, str] = {}
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not name or not equals:
             raise Invalid(f"expected name=value, got {argument[:80]!r}")
+        if not _is_text(argument):
+            raise Invalid("expected text in UTF-8, got other bytes", name.encode("utf-8", "replace").decode())
         if name in found:
             raise Invalid("expected one value, got two", name)
         found[name] = value
     return found
+
+
+def _is_text(argument: str) -> bool:
+    """Whether a message can carry it: bytes that are no UTF-8 come from the command line as halves of characters."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def parameters(arguments: Iterable[str], schema: Mapping[str, Any], *, here: Path | None = None) -> dict[str, Any]:
@@ -56,11 +67,11 @@ def parameter(name: str, text: str, schema: Mapping[str, Any], here: Path | None
     """One value: text where text is asked for, else JSON.
 
     Raises:
-        Invalid: JSON is asked for, and this is none.
+        Invalid: JSON is asked for, and this is none; or a path in the home of nobody.
     """
     types = types_of(schema)
     if schema.get("format") == "path" and here is not None and text:
-        return str(here / Path(text).expanduser())
+        return str(here / _expanded(name, text))
     if "string" in types and types <= TEXT_ONLY:
         return text
     try:
@@ -72,6 +83,13 @@ def parameter(name: str, text: str, schema: Mapping[str, Any], here: Path | None
     if unsafe_number(value) is not None:
         raise Invalid(f"expected finite numbers up to {SAFE}, got {text[:80]!r}", name)
     return value
+
+
+def _expanded(name: str, text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # whose home is not known
+        raise Invalid(f"{error}, got {text[:80]!r}", name) from None
 
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:

@@ -116,7 +116,7 @@ def load(given: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:
         if given.get(name) is not None:
             values[name] = given[name]
         elif variable in environ:
-            values[name] = environ[variable]
+            values[name] = environ[variable].encode("utf-8", "replace").decode()  # of other bytes Python makes halves
     try:
         return msgspec.convert(values, Settings, strict=False)
     except msgspec.ValidationError as error:

@@ -29,7 +29,7 @@ def from_file(path: Path) -> Address:
     def read() -> str | None:
         try:
             return msgspec.json.decode(path.read_bytes(), type=HubAddress).url
-        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, ValueError, RecursionError):
             return None
 
     return read

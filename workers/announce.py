@@ -120,7 +120,7 @@ class Caller:
         raw = answer.read()
         if answer.status in PASSING | BROKEN:
             asked = answer.headers.get("retry-after", "")
-            wait_s = min(float(asked), LONGEST_S) if asked.isdigit() else None
+            wait_s = min(float(asked), LONGEST_S) if asked.isdecimal() else None
             raise Away(f"{answer.status} {answer.reason}", wait_s, broken=answer.status in BROKEN)
         if answer.status >= 300:
             raise Refused(f"{answer.status} {raw[:300].decode(errors='replace')}")

@@ -51,15 +51,18 @@ class Caller:
             return None
         *lines, rest = (self._rest + block).split(b"\n")
         self._rest = rest[-BUFFER_BYTES:]
-        return [bar for line in lines if (bar := self._bar(line)) is not None]
+        bars = [bar for line in lines if (bar := bar_of(line)) is not None]
+        if bars:
+            self.prefix = self.prefix or bars[0].id.partition("-")[0] + "-"
+        return bars
 
-    def _bar(self, line: bytes) -> Bar | None:
-        try:
-            bar = _decoder.decode(line)
-        except (msgspec.MsgspecError, ValueError):  # whoever wrote this was no hook of ours
-            return None
-        self.prefix = self.prefix or bar.id.partition("-")[0] + "-"
-        return bar
+
+def bar_of(line: bytes) -> Bar | None:
+    """The bar that a line tells of; None where whoever wrote it was no hook of ours."""
+    try:
+        return _decoder.decode(line)
+    except (ValueError, RecursionError):
+        return None
 
 
 class Desk:

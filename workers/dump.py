@@ -99,7 +99,7 @@ def ask(pid: int, path: Path) -> str | None:
         os.truncate(path, len(head))
         _signal(pid, threads.listening)
         return readable(_written(path, len(head)), threads) or None
-    except (OSError, msgspec.DecodeError):
+    except (OSError, ValueError, RecursionError):
         return None
 
 

@@ -52,7 +52,7 @@ def read(path: Path) -> Spool | None:
     try:
         head, *lines = path.read_bytes().splitlines()
         token = msgspec.json.decode(head, type=_Head).token
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return Spool(token, [message for line in lines if isinstance(message := _decoded(line), Durable)])
 
