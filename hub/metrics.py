@@ -26,8 +26,6 @@ from hub.histogram import Histogram
 from hub.service import Service
 from hub.view import Status
 
-RESERVED_FILES = 256  # beside sockets: the database, pipes of children, HTTP requests, the page's files
-
 
 class HubCollector(Collector):
     """What a hub knows of itself, in Prometheus' words."""
@@ -41,6 +39,7 @@ class HubCollector(Collector):
         yield from self._connections()
         yield from self._updates()
         yield from self._store()
+        yield from self._webhook()
 
     def _itself(self) -> Iterator[Metric]:
         hub, settings = self._service.hub, self._service.settings
@@ -51,8 +50,7 @@ class HubCollector(Collector):
             "barcast_loop_lag_worst_seconds", "The latest call of the last one to two minutes.", hub.pulse.worst_s
         )
         yield histogram("barcast_loop_lag_seconds", "How late the event loop calls, sampled.", hub.pulse.lag)
-        most = settings.viewers + settings.workers + RESERVED_FILES
-        yield gauge("barcast_files_wanted", "Open files if all sockets that may be open are.", most)
+        yield gauge("barcast_viewers_allowed", "Viewers that may be connected at once.", settings.viewers)
 
     def _jobs(self) -> Iterator[Metric]:
         hub, summary = self._service.hub, self._service.hub.summary()
@@ -106,6 +104,15 @@ class HubCollector(Collector):
         with suppress(OSError):
             free = shutil.disk_usage(self._service.db.parent).free
             yield gauge("barcast_disk_free_bytes", "Room left where the database is.", free)
+
+    def _webhook(self) -> Iterator[Metric]:
+        webhook = self._service.webhook
+        numbers = (webhook.delivered, webhook.failed, webhook.given_up, webhook.waiting) if webhook else (0, 0, 0, 0)
+        delivered, failed, given_up, waiting = numbers
+        yield total("barcast_webhook_delivered", "Notices that the webhook's receiver took.", delivered)
+        yield total("barcast_webhook_failures", "Tries to tell the webhook that failed.", failed)
+        yield total("barcast_webhook_given_up", "Notices that nobody took in the end.", given_up)
+        yield gauge("barcast_webhook_waiting", "Notices that wait to be taken.", waiting)
 
 
 def gauge(name: str, about: str, value: float) -> Metric:

@@ -19,7 +19,7 @@ PREFIX = "whsec_"
 LEAST_BYTES, MOST_BYTES = 24, 64  # the specification's 192 to 512 bits
 EXPECTED = (
     f"expected {PREFIX} and {LEAST_BYTES} to {MOST_BYTES} bytes in base64 (several apart by spaces, while one follows "
-    f"another), such as {PREFIX} with what `openssl rand -base64 32` prints"
+    f"another), such as {PREFIX} with what `head -c 32 /dev/urandom | base64` prints"
 )
 
 

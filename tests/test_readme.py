@@ -76,19 +76,30 @@ def test_a_script_reports_with_one_line_and_runs_the_same_without_a_hub(tmp_path
     assert (alone.returncode, alone.stdout, alone.stderr) == (0, "", "")
 
 
+def test_a_hub_with_a_webhook_starts_as_it_says(tmp_path: Path) -> None:
+    script = README.example("webhook").replace("barcast serve", "exec barcast serve --port 0")
+    environ = {**os.environ, "PYTHONPATH": str(ROOT), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    with subprocess.Popen(["sh", "-c", script], cwd=tmp_path, env=environ, stdout=subprocess.PIPE, text=True) as hub:
+        assert hub.stdout is not None
+        assert hub.stdout.readline().startswith("Barcast is at http://127.0.0.1:")
+        hub.send_signal(signal.SIGINT)
+        assert hub.wait(PATIENCE_S) == 0
+
+
 def test_the_commands_it_names_exist(tmp_path: Path) -> None:
     named = set(re.findall(r"^barcast (\w+)", README.text, re.MULTILINE))
-    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "exec"}
+    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "reset", "exec"}
     for command in named:
         assert run([sys.executable, "-m", "hub", command, "--help"], tmp_path, "").returncode == 0
 
 
 def test_the_files_and_settings_it_names_exist() -> None:
     from hub.settings import Settings
+    from hub.signing import VARIABLE
 
     assert not README.missing()
     for name in re.findall(r"BARCAST_([A-Z_]+)=", README.text):
-        assert name.lower() in Settings.__struct_fields__
+        assert name.lower() in Settings.__struct_fields__ or f"BARCAST_{name}" == VARIABLE
 
 
 @contextmanager
