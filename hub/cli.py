@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hub import __version__, words
+from hub import __version__, journal, words
 from hub.commands import COMMANDS
 from hub.errors import BarcastError, BeyondLoopback, HubError
 from hub.reporting import REPORTING
@@ -25,6 +26,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 Begin = Callable[["Barcast"], Awaitable[None]]
 EXAMPLES = ("workers.examples",)
 LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("text", "json")
+LOG = logging.getLogger("barcast")
 
 
 class Failed(click.ClickException):
@@ -32,6 +35,13 @@ class Failed(click.ClickException):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(words.plain(str(error)))
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Say it, as a line of the log where that is read by programs."""
+        if journal.structured():
+            LOG.error("%s", self.message)
+        else:
+            super().show(file)
 
 
 class Misused(Failed):
@@ -71,8 +81,12 @@ def main() -> None:
 # ── Serving ───────────────────────────────────────────────────────────────────
 
 
-def serving_options(command: F) -> F:
-    """What `serve` and `demo` have in common."""
+def serving_options(level: str) -> Callable[[F], F]:
+    """What `serve` and `demo` have in common.
+
+    Args:
+        level: how much is said unless it is asked for otherwise.
+    """
     options = (
         click.option("--host", default="127.0.0.1", envvar="BARCAST_HOST", show_default=True, help="Address to bind."),
         click.option(
@@ -81,11 +95,15 @@ def serving_options(command: F) -> F:
         ),
         click.option("--jobs-at-once", type=int, help="How many jobs run at once.  [default: number of cores]"),
         click.option(
-            "--log-level", default="info", show_default=True, type=click.Choice(LEVELS, case_sensitive=False),
-            help="How much is said on stderr.",
+            "--log-level", default=level, envvar="BARCAST_LOG_LEVEL", show_default=True,
+            type=click.Choice(LEVELS, case_sensitive=False), help="How much is said on stderr.",
+        ),
+        click.option(
+            "--log-format", default="text", envvar="BARCAST_LOG_FORMAT", show_default=True,
+            type=click.Choice(FORMATS), help="How: lines for people, or JSON.",
         ),
     )  # fmt: skip
-    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
+    return lambda command: functools.reduce(lambda decorated, option: option(decorated), reversed(options), command)
 
 
 @barcast.command()
@@ -94,7 +112,7 @@ def serving_options(command: F) -> F:
     "--db", default="barcast.db", envvar="BARCAST_DB", show_default=True, type=click.Path(dir_okay=False),
     help="Database file; made when missing.",
 )  # fmt: skip
-@serving_options
+@serving_options("info")
 def serve(modules: tuple[str, ...], db: str, **options: Any) -> None:
     """Serve the jobs of each MODULE, a Python file or a dotted name; the examples when none is given.
 
@@ -107,7 +125,7 @@ def serve(modules: tuple[str, ...], db: str, **options: Any) -> None:
 
 @barcast.command()
 @click.option("--db", envvar="BARCAST_DB", type=click.Path(dir_okay=False), help="Database file.")
-@serving_options
+@serving_options("warning")  # it is looked at in a browser; its terminal says where
 def demo(db: str | None, **options: Any) -> None:
     """Serve the examples and start one of each.
 
@@ -124,15 +142,16 @@ def run_hub(
     port: int,
     jobs_at_once: int | None,
     log_level: str,
+    log_format: journal.LogFormat,
     begin: Begin | None = None,
 ) -> None:
     """Serve until a signal."""
     from hub.app import create_app
-    from hub.serve import Foreground, check_address, log_to_stderr, url_of
+    from hub.serve import Foreground, check_address, url_of
     from hub.server import listen, server
 
+    journal.keep(log_level, log_format)
     check_address(host)
-    log_to_stderr(log_level)
     settings = load({"jobs_at_once": jobs_at_once}, os.environ)
     listener = listen(host, port)
     url = url_of(listener)
@@ -168,5 +187,8 @@ def demo_database() -> Path:
 
 
 def tell(line: str) -> None:
-    """Say something to the person at the terminal."""
-    click.echo(line, err=True)
+    """Say something to the person at the terminal, or in the log where programs read it."""
+    if journal.structured():
+        LOG.info("%s", line)
+    else:
+        click.echo(line, err=True)

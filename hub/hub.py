@@ -14,6 +14,7 @@ from typing import Literal
 import msgspec
 
 from hub.alarm import Alarm
+from hub.chronicle import chronicle
 from hub.delivery import Closable, Delivery, Viewing
 from hub.errors import NotFound, Unavailable
 from hub.family import Family
@@ -241,6 +242,7 @@ class Hub:
         if change.entries:
             held.last_entry = change.entries[-1].n
             self.traffic.events.update(entry.event for entry in change.entries)
+            chronicle(held, change.entries)
             self.rooms.log(held.id, change.entries)
         if then is not None:
             then()

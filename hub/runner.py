@@ -7,6 +7,7 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from hub.chronicle import about
 from hub.errors import BarcastError, Conflict, NotFound, Unavailable
 from hub.held import Held
 from hub.household import Household
@@ -209,7 +210,7 @@ class Runner:
                 await self.retry(held.id, by=None)
                 return
         except BarcastError as error:
-            LOG.info("job %s is not queued again: %s", held.id, error)  # it succeeded, or nothing can be stored
+            LOG.info("not queued again: %s", error, extra=about(held))  # it succeeded, or nothing can be stored
         self.household.ended(held)
 
     # ── Taking over and stopping ──────────────────────────────────────────────

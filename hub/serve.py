@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from hub import auth
@@ -37,16 +39,17 @@ def url_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def log_to_stderr(level: str) -> None:
-    """Plain lines on stderr.
+def allow_files(most: int) -> None:
+    """Let this process have as many open files as it may need, where the limit that it was started with is lower.
 
-    Other libraries say what is wrong and nothing below: their details hold whole requests, tokens too.
+    Args:
+        most: how many that are; not beyond what the system allows it.
     """
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
-    logging.getLogger("barcast").setLevel(level.upper())
-    logging.getLogger("barcast.transport").setLevel(logging.WARNING)  # below it are each connection and its frames
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):  # macOS has a limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 class Foreground:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Container
 
 from hub import auth
+from hub.chronicle import about
 from hub.errors import HubError, LaunchError
 from hub.held import Held
 from hub.hub import Hub
@@ -93,7 +94,7 @@ class Starter:
             wait_s = AGAIN_S
             while self._waits(held, attempt) and not await self._is_gone(held, before.attempt):
                 if wait_s >= AGAIN_MOST_S:
-                    LOG.warning("attempt %s of job %s does not end; the next waits for it", before.attempt, held.id)
+                    LOG.warning("does not end; the next attempt waits for it", extra=about(held, before.attempt))
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, AGAIN_MOST_S)
             if before.started_at is not None:

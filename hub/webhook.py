@@ -146,7 +146,8 @@ class Webhook:
         now = self._hub.clock()
         await self._store_tried([Tried(id=notice.id, tries=tries, next_at=now, given_up_at=now)])
         self.given_up += 1
-        LOG.error("notice %s of job %s is given up after %s tries: %s", notice.id, notice.job, tries, answer.why)
+        about = {"job": notice.job}
+        LOG.error("notice %s is given up after %s tries: %s", notice.id, tries, answer.why, extra=about)
 
     async def _stop(self, notice: NoticeRow, answer: Answer) -> None:
         """Nothing further is stored or sent before the hub is started anew; what waits is kept until then."""

@@ -183,7 +183,8 @@ class Attempt(Voice):
         """
         dropped = self._backlog.drop_refused(acked)
         if dropped is not None:
-            logger.warning("the hub refused %s: %s", type(dropped).__name__.lower(), refusal.message)
+            kind = type(dropped).__name__.lower()
+            logger.warning("the hub refused %s: %s", kind, refusal.message, extra=self._about())
         if isinstance(dropped, Finish) and dropped.error is None:
             error = Failure(type="Refused", message=trimmed(f"the end was refused: {refusal.message}"))
             self._add(Finish(job=UNKNOWN, attempt=1, n=1, outcome="failed", error=error, retry=False))
@@ -201,8 +202,12 @@ class Attempt(Voice):
         if not self._live:
             self.revoke(error.message)
             return
-        logger.warning("the hub refused the plan: %s", error.message)
+        logger.warning("the hub refused the plan: %s", error.message, extra=self._about())
         self.introduction.forget_plan()
+
+    def _about(self) -> dict[str, object]:
+        """What a line of a log that concerns this attempt carries."""
+        return {"job": self.introduction.job, "attempt": self.introduction.attempt}
 
     def detach(self) -> None:
         """The connection is gone: keep everything until the next."""

@@ -158,7 +158,7 @@ class LocalWork:
             finish = await run(attempt, lambda: kind.function(job, **kind.parameters.check(params)), kind.no_retry)
             await self._tell(attempt, finish)
         except Exception:
-            logger.exception("attempt %s of job %s could not be run", key[1], key[0])
+            logger.exception("an attempt could not be run", extra={"job": key[0], "attempt": key[1]})
         finally:
             self._roster.remove(attempt)
             self._in_threads.discard(key)

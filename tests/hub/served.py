@@ -186,7 +186,8 @@ def served(folder: Path, *arguments: str, modules: tuple[str, ...] = ("jobs.py",
     """A hub on a free port; whatever still runs afterwards is cancelled."""
     (folder / "jobs.py").write_text(JOBS)
     port = () if "--port" in arguments else ("--port", "0")
-    process = begin(folder, "serve", *modules, *port, *arguments, **env)
+    quiet = {"BARCAST_LOG_LEVEL": "error"} | env  # what is said to people stands alone on stderr
+    process = begin(folder, "serve", *modules, *port, *arguments, **quiet)
     hub = Served(folder, process, line_where(process, lambda line: True).removeprefix(PREFIX).strip())
     try:
         yield hub
