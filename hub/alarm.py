@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from hub.held import Held
 
-SUSPENDED_MS = 2_000  # a loop that only hangs falls behind too, but by less
+PULSE_S = 1.0  # how often the loop is seen to run
+ABSENT_MS = 3_000  # a loop that is merely busy falls behind too, but by less
 
 
 class Alarm:
@@ -25,7 +26,8 @@ class Alarm:
         self._deadlines: list[tuple[int, str]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
-        self._ahead = self._lead()
+        self._seen_at = clock()
+        self._pulse = self._loop.call_later(PULSE_S, self._beat)
 
     def set(self, held: Held) -> None:
         """See to it that a job is called for when it is due."""
@@ -41,13 +43,14 @@ class Alarm:
         return held.deadline is not None and held.deadline <= self._clock()
 
     def slept_ms(self) -> int:
-        """Milliseconds for which this machine was suspended since the last time this was asked.
+        """Milliseconds for which nobody could be heard, up to now and not told before.
 
-        The loop's own time stands still meanwhile, the clock does not; so its timer is set anew.
+        The machine was suspended, this process was stopped, or the loop hung. In the first case the loop's own time
+        stood still, which the clock did not; so its timer is set anew.
         """
-        before, self._ahead = self._ahead, self._lead()
-        slept = self._ahead - before
-        if slept < SUSPENDED_MS:
+        before, self._seen_at = self._seen_at, self._clock()
+        slept = self._seen_at - before
+        if slept < ABSENT_MS:
             return 0
         self._arm()
         return slept
@@ -55,11 +58,15 @@ class Alarm:
     def stop(self) -> None:
         """Call no more."""
         self._deadlines.clear()
+        self._pulse.cancel()
         if self._timer is not None:
             self._timer.cancel()
 
-    def _lead(self) -> int:
-        return self._clock() - round(self._loop.time() * 1000)
+    def _beat(self) -> None:
+        """The loop runs. An absence is left for whoever asks."""
+        if self._clock() - self._seen_at < ABSENT_MS:
+            self._seen_at = self._clock()
+        self._pulse = self._loop.call_later(PULSE_S, self._beat)
 
     def _arm(self) -> None:
         if self._timer is not None:

@@ -7,7 +7,10 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+import msgspec
+
 from hub.chronicle import about
+from hub.clock import Mark, mark, moved_ms
 from hub.errors import BarcastError, Conflict, NotFound, Unavailable
 from hub.held import Held
 from hub.household import Household
@@ -221,24 +224,34 @@ class Runner:
         for row in await hub.store.recent(hub.settings.feed_terminal_jobs):
             hub.hold(await hub.load(row))
         await self.household.restore()
+        moved = await self._clock_moved()
         for row in await hub.store.unfinished():
-            self._take_over(hub.hold(await hub.load(row)))
+            self._take_over(hub.hold(await hub.load(row)), moved)
         await hub.store.flush()  # one wait for all, of whom there may be thousands
         self.household.finish_restore()
 
-    def _take_over(self, held: Held) -> None:
-        job, state, now = held.job, held.job.state, self.hub.clock()
-        outside = job.facts.place == "outside"
+    async def _clock_moved(self) -> int:
+        """By how many milliseconds the system's clock was set since a former hub on this database read it."""
+        here = mark(self.hub.clock())
+        before = await self.hub.store.swap("clock", msgspec.json.encode(here))
+        return moved_ms(msgspec.json.decode(before, type=Mark | None) if before else None, here)
+
+    def _take_over(self, held: Held, moved: int) -> None:
+        outside, now = held.job.facts.place == "outside", self.hub.clock()
+        _count_anew(held, moved, now)
         if outside or self.starter.adopt(held):
-            if state.heard_at is not None and state.status is not Status.QUEUED:
-                state.heard_at = now  # silence while we were away is not theirs
-            state.lost_at = None if state.lost_at is None else now
-            state.advanced_at = None if state.advanced_at is None else now  # nor did it stand still for all we know
             self.hub.alarm.set(held)
             if not outside:
                 self.schedule.resume(held.id, _wish(held))
+                self._force_on(held)
         else:  # it ended with the former hub, or with the machine: no failure of the work
-            self.hub.commit_then(held, job.interrupted(now), None)
+            self.hub.commit_then(held, held.job.interrupted(now), None)
+
+    def _force_on(self, held: Held) -> None:
+        """A former hub ended while it was ending this work by force."""
+        state = held.job.state
+        if state.timed_out_forced or (state.cancel is not None and state.cancel.forced_at is not None):
+            self._spawn(self.starter.force(held, state.attempt))
 
     def started(self) -> list[Held]:
         """Unfinished jobs whose work this hub started."""
@@ -299,3 +312,17 @@ class Runner:
 def _wish(held: Held) -> Wish:
     facts = held.job.facts
     return Wish(facts.kind, facts.priority, child=facts.parent is not None)
+
+
+def _count_anew(held: Held, moved: int, now: int) -> None:
+    """What passed while no hub was there is nobody's silence and no time to obey; nor is what the clock was set by."""
+    state, facts = held.job.state, held.job.facts
+    if state.heard_at is not None and state.status is not Status.QUEUED:
+        state.heard_at = now
+    for name in ("lost_at", "advanced_at", "timed_out_at"):
+        setattr(state, name, None if getattr(state, name) is None else now)
+    state.working_since = None if state.working_since is None else min(state.working_since + moved, now)
+    state.retry_at = None if state.retry_at is None else state.retry_at + moved
+    if state.status is Status.CANCELLING and state.cancel and state.cancel.forced_at is None:
+        deadline_at = now + round(facts.grace_s * 1000)
+        state.cancel = msgspec.structs.replace(state.cancel, deadline_at=deadline_at)

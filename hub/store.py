@@ -75,6 +75,17 @@ class Store(Reader, Writer):
         finally:
             await self._opened.aclose()
 
+    async def swap(self, key: str, value: bytes) -> bytes | None:
+        """Keep a value under a name; gives the one before.
+
+        Raises:
+            StoreError: it could not be kept.
+        """
+        rows = await self._read("SELECT value FROM meta WHERE key = :key", {"key": key})
+        with explained(self.path):
+            await self._writing.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
+        return next((bytes(before) for [before] in rows), None)
+
     async def retain(self, now: int) -> list[str]:
         """Delete terminal jobs older than `keep_s` or beyond the newest `keep_jobs`.
 

@@ -25,16 +25,22 @@ class HubProcess:
         modules: whose jobs are served.
         environ: further variables, such as `BARCAST_LEASE_S`.
         port: 0 for any free one.
+        program: the module that is run; one that does as `hub` does.
 
     It runs in the database's folder, so that modules may be files there.
     """
 
     def __init__(
-        self, db: Path, modules: tuple[str, ...] = (), environ: Mapping[str, str] | None = None, port: int = 0
+        self,
+        db: Path,
+        modules: tuple[str, ...] = (),
+        environ: Mapping[str, str] | None = None,
+        port: int = 0,
+        program: str = "hub",
     ) -> None:
         self.db = db
         self._log: IO[bytes] = (db.parent / "hub.log").open("ab")
-        command = [sys.executable, "-m", "hub", "serve", *modules, "--port", str(port), "--db", str(db)]
+        command = [sys.executable, "-m", program, "serve", *modules, "--port", str(port), "--db", str(db)]
         self.process = subprocess.Popen(
             command,
             stdout=subprocess.PIPE,

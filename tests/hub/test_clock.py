@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 import pytest
 
-from hub.clock import NS_PER_MS, Clock, uptime_ns
+from hub.clock import NS_PER_MS, Clock, Mark, mark, moved_ms, uptime_ns
 
 
 def test_the_time_is_read_once_and_counted_on_evenly() -> None:
@@ -33,3 +34,19 @@ def test_uptime_never_goes_back() -> None:
 def test_a_system_without_a_clock_of_suspension_uses_the_monotonic_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
     assert abs(uptime_ns() - time.monotonic_ns()) < 60_000 * NS_PER_MS
+
+
+def test_a_clock_that_was_set_since_an_earlier_look_says_by_how_much(tmp_path: Path) -> None:
+    boot = tmp_path / "boot_id"
+    boot.write_text("one\n")
+    before, here = mark(5_000, boot), mark(3_605_000, boot)
+    assert moved_ms(before, here) == pytest.approx(3_600_000, abs=60_000)
+    assert moved_ms(here, before) == pytest.approx(-3_600_000, abs=60_000)
+
+
+def test_a_clock_that_is_off_by_little_or_was_looked_at_before_the_machine_started_was_not_set(tmp_path: Path) -> None:
+    boot = tmp_path / "boot_id"
+    assert moved_ms(Mark("one", 0), Mark("one", 999)) == 0
+    assert moved_ms(Mark("one", 0), Mark("two", 3_600_000)) == 0
+    assert mark(0, boot) is None
+    assert moved_ms(None, Mark("one", 3_600_000)) == moved_ms(Mark("one", 0), None) == 0
