@@ -39,6 +39,7 @@ export function matches(job, q) {
 export function hasStatus(job, status) {
   if (!status) return true;
   if (status === 'stalled') return stateOf(job) === 'stalled';
+  if (status === 'stuck') return ['stalled', 'lost'].includes(stateOf(job));
   if (status === 'running') return ['running', 'cancelling'].includes(job.status);
   return job.status === status;
 }

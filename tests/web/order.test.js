@@ -65,6 +65,9 @@ test('a filter means what the summary counts', () => {
   assert.equal(hasStatus(job({ status: 'cancelling' }), 'running'), true);
   assert.equal(hasStatus(job({ stalled: true }), 'stalled'), true);
   assert.equal(hasStatus(job(), 'stalled'), false);
+  assert.equal(hasStatus(job({ stalled: true }), 'stuck'), true);
+  assert.equal(hasStatus(job({ status: 'lost' }), 'stuck'), true);
+  assert.equal(hasStatus(job(), 'stuck'), false);
   assert.equal(hasStatus(job({ status: 'failed' }), 'failed'), true);
   assert.equal(hasStatus(job(), ''), true);
 });

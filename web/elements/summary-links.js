@@ -1,4 +1,4 @@
-/** `<summary-links>`: the four numbers above the list; each sets the filter. */
+/** `<summary-links>`: the four numbers above the list; each sets the filter. What is stalled counts what is lost, too. */
 import { addressOf } from '../order.js';
 import { stateOf } from '../states.js';
 import { number, plural, roughly, secondsBetween } from '../words.js';
@@ -10,11 +10,12 @@ import { h, set, write } from './dom.js';
 /** @typedef {{summary: import('../wire.js').Summary, state: import('../state.js').State, now: number}} Given */
 
 /** @param {Given} given @returns {string} */
-function longestStall({ state, now }) {
+function stuckness({ summary: { lost }, state, now }) {
   const since = [...state.jobs.values()]
     .filter((job) => stateOf(job) === 'stalled')
     .map((job) => job.advanced_at ?? now);
-  return since.length ? `no update for ${roughly(secondsBetween(Math.min(...since), now))}` : '';
+  const silent = since.length ? `no update for ${roughly(secondsBetween(Math.min(...since), now))}` : '';
+  return [lost ? `${number(lost)} lost` : '', silent].filter(Boolean).join(', ');
 }
 
 /** @type {Figure[]} */
@@ -39,10 +40,10 @@ const FIGURES = [
   {
     name: 'Stalled',
     tone: 'c-warn',
-    status: 'stalled',
-    address: addressOf({ tab: 'active', status: 'stalled', q: '' }),
-    count: (s) => s.stalled,
-    more: longestStall,
+    status: 'stuck',
+    address: addressOf({ tab: 'active', status: 'stuck', q: '' }),
+    count: (s) => s.stalled + s.lost,
+    more: stuckness,
   },
   {
     name: 'Failed today',
@@ -59,19 +60,21 @@ export class SummaryLinks extends HTMLElement {
     figure,
     count: h('b'),
     more: h('small'),
+    name: h('span', {}, figure.name),
     link: h('a', { href: figure.address }),
   }));
 
   connectedCallback() {
     if (this.firstChild) return;
-    for (const { figure, count, more, link } of this.#parts) link.append(count, h('span', {}, figure.name), more);
+    for (const { name, count, more, link } of this.#parts) link.append(count, name, more);
     this.append(h('nav', { class: 'summary', 'aria-label': 'Summary' }, ...this.#parts.map(({ link }) => link)));
   }
 
   /** @param {import('../state.js').State} state @param {string} status  of the filter @param {number} now */
   paint(state, status, now) {
     const { summary } = state;
-    for (const { figure, count, more, link } of this.#parts) {
+    for (const { figure, count, name, more, link } of this.#parts) {
+      if (figure.status === 'stuck') write(name, summary?.lost ? 'Stuck' : figure.name);
       const value = summary ? figure.count(summary) : null;
       write(count, value === null ? '–' : number(value));
       set(count, 'class', value && figure.tone ? figure.tone : null);
