@@ -96,6 +96,21 @@ class Onlooker:
             self.line.read_on()
         self.reads = True
 
+    def follow(self, topic: str) -> None:
+        """Watch one more, now and after each return."""
+        self.topics.append(topic)
+        if self.epoch is not None:
+            self._ask(topic)
+
+    def unfollow(self, topic: str) -> None:
+        """Watch one less, and forget it."""
+        self.topics.remove(topic)
+        job = topic.removeprefix("job:")
+        self.jobs.pop(job, None)
+        self.lines.pop(job, None)
+        if self.line is not None:
+            self.line.say(type="unsubscribe", id=1, topic=topic)
+
     # ── What it is told ───────────────────────────────────────────────────────
 
     def _take(self, message: Message) -> None:
@@ -116,8 +131,14 @@ class Onlooker:
                 self._after_s = message["retry_after_s"] or 0.0
                 self.held_off.append((time.monotonic(), time.monotonic() + self._after_s))
             case "gone" | "error":
-                self.broken.append(f"told {message}")
+                self._refused(message)
         self.news.set()
+
+    def _refused(self, message: Message) -> None:
+        if message.get("reason") == "deleted":
+            self.jobs.pop(message["job"], None)
+        else:
+            self.broken.append(f"told {message}")
 
     def _welcome(self, message: Message) -> None:
         self.epoch = message["epoch"]
@@ -140,6 +161,8 @@ class Onlooker:
         self.line.say(type="subscribe", id=1, topic=topic, **({"since": since} if job in self.jobs else {}))
 
     def _subscribed(self, message: Message) -> None:
+        if message["topic"] not in self.topics:
+            return  # left meanwhile
         gap, job = message["log_gap"], message["topic"].removeprefix("job:")
         self._heard[job] = gap["to"] if gap else self._asked[message["topic"]]
         del self._asked[message["topic"]]
@@ -147,13 +170,20 @@ class Onlooker:
             self.lines[job].setdefault(n, {"announced": True})
 
     def _snapshot(self, job: Message) -> None:
+        if not self._follows(job["id"]):
+            return
         held = self.jobs.setdefault(job["id"], {"seq": -1})
         if job["seq"] < held["seq"]:
             self.broken.append(f"job {job['id']}: seq {held['seq']}, then a snapshot of {job['seq']}")
         self._outdated(held, job)
         held.update(job)
 
+    def _follows(self, job: str) -> bool:
+        return "jobs" in self.topics or f"job:{job}" in self.topics
+
     def _update(self, job: Message) -> None:
+        if not self._follows(job["id"]):
+            return
         held = self.jobs.get(job["id"])
         if held is None or job["from"] > held["seq"] + 1:
             self.holes += 1
@@ -173,6 +203,8 @@ class Onlooker:
             self.broken.append(f"job {job['id']}: {held['status']}, then {job['status']} in the same attempt")
 
     def _log(self, job: str, entries: list[Message]) -> None:
+        if f"job:{job}" not in self.topics:
+            return
         for entry in entries:
             last, known = self._heard.get(job, 0), self.lines[job].get(entry["n"], entry)
             if entry["n"] != last + 1:
