@@ -16,7 +16,7 @@ The floors of the house; each file imports only from those before it (a test rea
     signing notice receiver webhook           # who is told elsewhere
     session viewer worker                     # one live socket each
     service answers outside api stream metrics guard packing page calls describe app
-    words arguments remote watch listing terminal commands reporting upkeep journal serve cli __main__
+    words arguments remote watch listing terminal commands reporting upkeep journal diagnosis doctor serve cli __main__
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ import click
 
 from hub import __version__, journal, words
 from hub.commands import COMMANDS
+from hub.doctor import doctor
 from hub.errors import BarcastError, BeyondLoopback, HubError
 from hub.reporting import REPORTING
 from hub.settings import load
@@ -69,7 +70,7 @@ def barcast() -> None:
     """A real-time hub for job progress."""
 
 
-for _command in (*COMMANDS, *REPORTING, *UPKEEP):
+for _command in (*COMMANDS, *REPORTING, *UPKEEP, doctor):
     barcast.add_command(_command)
 
 
@@ -147,12 +148,13 @@ def run_hub(
 ) -> None:
     """Serve until a signal."""
     from hub.app import create_app
-    from hub.serve import Foreground, check_address, url_of
+    from hub.serve import Foreground, allow_files, check_address, url_of
     from hub.server import listen, server
 
     journal.keep(log_level, log_format)
     check_address(host)
     settings = load({"jobs_at_once": jobs_at_once}, os.environ)
+    allow_files(settings.viewers + settings.workers)
     listener = listen(host, port)
     url = url_of(listener)
     with listener:

@@ -20,14 +20,13 @@ from hub.arguments import pairs, parameters
 from hub.calls import JobList, KindList
 from hub.errors import Invalid, NotFound
 from hub.protocol import HttpControl, HttpStart
-from hub.remote import Remote, job_path
+from hub.remote import DEFAULT_URL, Remote, job_path
 from hub.stack import StackView
 from hub.terminal import Bars, Display, JsonLines, Lines
 from hub.view import JobView, KindView, Status
 from hub.watch import Lost, Watch
 
 F = TypeVar("F", bound=Callable[..., Any])
-DEFAULT_URL = "http://127.0.0.1:8600"
 EXIT_CODES = {Status.SUCCEEDED: 0, Status.FAILED: 1, Status.CANCELLED: 130}
 LEFT_BY_HAND = 130  # as shells say of what SIGINT ended
 url_option = click.option(

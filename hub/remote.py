@@ -13,6 +13,7 @@ import msgspec
 from hub.calls import Problem
 from hub.errors import BarcastError, Invalid
 
+DEFAULT_URL = "http://127.0.0.1:8600"
 TIMEOUT_S = 30.0  # a hub answers once it has stored, and gives its disk up to 10 s
 ANSWER_BYTES = 64 * 1024 * 1024  # 500 jobs of 64 KiB parameters and results each, with room
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from hub.commands import DEFAULT_URL
+from hub.remote import DEFAULT_URL
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,9 +88,29 @@ def test_a_hub_with_a_webhook_starts_as_it_says(tmp_path: Path) -> None:
         assert hub.wait(PATIENCE_S) == 0
 
 
+def test_an_operator_reads_the_log_the_metrics_and_what_the_doctor_says(tmp_path: Path) -> None:
+    (tmp_path / "jobs.py").write_text(README.example("jobs.py"))
+    (tmp_path / "orders.csv").write_text(ORDERS)
+    with hub_process(tmp_path / "barcast.db", "jobs.py", BARCAST_LOG_FORMAT="json", BARCAST_VIEWERS="100") as hub:
+        barcast(hub, "start", "import-orders", "path=orders.csv", "--follow")
+        job = only_job(hub)["id"]
+        story = run(["sh", "-ec", README.example("log").replace("JOB", job)], tmp_path, hub.url).stdout
+        said = run(["sh", "-ec", README.example("doctor")], tmp_path, hub.url)
+        with urllib.request.urlopen(f"{hub.url}/metrics") as answer:
+            numbers = answer.read().decode()
+    events = [json.loads(line)["event"] for line in story.splitlines()]
+    assert (events[0], events[-1]) == ("created", "attempt_succeeded")
+    assert said.returncode == 0, said.stdout + said.stderr
+    for_people, for_programs = said.stdout.splitlines()
+    assert for_people == f"nothing wrong with the hub at {hub.url} and barcast.db"
+    assert json.loads(for_programs)["well"]
+    for name in re.findall(r"`(barcast_[^`]+)`", README.text):
+        assert f"\n{name} " in numbers
+
+
 def test_the_commands_it_names_exist(tmp_path: Path) -> None:
     named = set(re.findall(r"^barcast (\w+)", README.text, re.MULTILINE))
-    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "reset", "exec"}
+    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "reset", "exec", "doctor"}
     for command in named:
         assert run([sys.executable, "-m", "hub", command, "--help"], tmp_path, "").returncode == 0
 
