@@ -44,7 +44,24 @@ def shedding(job: Job) -> str:
     if left is None:
         job.checkpoint(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
         raise ValueError("not yet")
-    return "left" if psutil.pid_exists(left) and psutil.Process(left).status() != psutil.STATUS_ZOMBIE else "gone"
+    return became_of(left)
+
+
+def became_of(pid: int) -> str:
+    """Whether a process is still there."""
+    return "left" if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else "gone"
+
+
+@job("standing", retries=1, stall_s=0.2)
+def standing(job: Job) -> str:
+    """Stand still for ever, deaf to SIGTERM, with a process in a session of its own; then say what became of that."""
+    if job.checkpoint_data is not None:
+        return became_of(job.checkpoint_data)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    job.checkpoint(subprocess.Popen(["sleep", "1000"], start_new_session=True).pid)
+    job.log("standing")
+    while True:
+        signal.pause()
 
 
 @job("endless", timeout_s=0.3, retries=1, backoff_s=0.1)

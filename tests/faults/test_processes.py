@@ -166,6 +166,31 @@ def test_work_that_takes_too_long_and_does_not_stop_is_killed_and_tried_again(hu
     assert not psutil.pid_exists(pid_of(state))
 
 
+def test_work_that_stands_still_is_reset_with_its_whole_tree_and_goes_on_from_its_checkpoint(hubs: Hubs) -> None:
+    hub = hubs(**IMPATIENT)
+    job = hub.post("/api/jobs", {"kind": "standing"})
+    stalled = seen(hub, job["id"], lambda state: state["stalled"] and "standing" in texts(state))
+    assert [one["id"] for one in hub.get("/api/jobs?stuck=true")["jobs"]] == [job["id"]]
+    assert hub.post(f"/api/jobs/{job['id']}/reset", {"reason": "enough"})["attempt"] == 2
+    state = seen(hub, job["id"], ended_for_good)
+    assert (state["status"], state["attempt"], state["result"]) == ("succeeded", 2, "gone")
+    assert ends(state) == ["attempt_lost", "attempt_succeeded"]
+    assert any(text.startswith("Reset: enough (stalled, no update for ") for text in texts(state))
+    assert not alive(pid_of(stalled))
+
+
+def test_a_worker_that_is_stopped_is_lost_and_given_up_with_its_tree_and_the_next_attempt_goes_on(hubs: Hubs) -> None:
+    hub = hubs(**IMPATIENT, BARCAST_LEASE_S="2", BARCAST_GIVE_UP_S="0.2")
+    job = hub.post("/api/jobs", {"kind": "standing"})
+    state = seen(hub, job["id"], lambda state: "standing" in texts(state))
+    os.kill(pid_of(state), signal.SIGSTOP)
+    state = seen(hub, job["id"], ended_for_good)
+    assert (state["status"], state["attempt"], state["result"]) == ("succeeded", 2, "gone")
+    events = [entry["event"] for entry in state["log"]]
+    assert events.index("lost") < events.index("attempt_lost") < events.index("attempt_succeeded")
+    assert state["attempts"][0]["error"] == {"type": "WorkerLost", "message": "not heard for 0.2 s"}
+
+
 def test_a_pause_outlasts_the_hub(hubs: Hubs, tmp_path: Path) -> None:
     hub = hubs()
     job = hub.post("/api/jobs", {"kind": "steady", "params": {"gate": str(tmp_path / "open")}})
