@@ -14,7 +14,7 @@ from hub.feed import CHILDREN
 from hub.held import Held, Kept
 from hub.hub import Hub
 from hub.protocol import ChildState
-from hub.rows import JobRow, Write
+from hub.rows import JobRow
 from hub.shown import Shown
 from hub.view import Status
 
@@ -22,7 +22,6 @@ TAKES_ALONG = frozenset({Status.CANCELLING, Status.CANCELLED, Status.FAILED})  #
 REASON = "the job that started it was cancelled"
 REASON_FAILED = "the job that started it failed"
 AT_ONCE = 100  # children that are cancelled, or told of, before others have their turn
-DELETED_AT_ONCE = 20  # up to 20,000 entries in one commit, as in retention
 Spawn = Callable[[Coroutine[Any, Any, None]], None]
 
 
@@ -219,14 +218,10 @@ class Household:
 
     async def _remove(self, jobs: list[str]) -> None:
         """Delete jobs for good; for whoever asks they are gone at once."""
-        for held in filter(None, map(self._hub.jobs.get, jobs)):
-            held.deleted = True
-        for start in range(0, len(jobs), DELETED_AT_ONCE):
-            for job in jobs[start : start + DELETED_AT_ONCE]:
-                self._hub.store.submit(Write(job_id=job, delete=True), _nothing)
-            await self._hub.store.flush()
-        for job in jobs:
-            self._hub.drop(job)
+        with self._hub.deletion() as leaving:
+            leaving.update(jobs)
+            for job in await self._hub.store.delete(jobs):
+                self._hub.drop(job)
 
     # ── Taking over ───────────────────────────────────────────────────────────
 
@@ -278,7 +273,3 @@ def _stored(parent: Held, row: JobRow) -> ChildState:
         job=parent.id, attempt=parent.job.state.attempt, child=row.id, key=row.key, status=row.status,
         result=state.result, error=state.error,
     )  # fmt: skip
-
-
-def _nothing() -> None:
-    """What is waited for is the flush."""

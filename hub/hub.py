@@ -8,7 +8,8 @@ on. Moving numbers are shown at once and saved every half second.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
@@ -75,6 +76,7 @@ class Hub:
         self.traffic = Traffic()
         self.tally = Tally()
         self.family = Family()
+        self._deletions: list[set[str]] = []  # of jobs: a change of one of these would be lost with it
         self.recount = False  # a job that had ended is gone or goes on: what the store counts is read again
         self.on_end: Callable[[Held, Outcome], None] = lambda held, outcome: None
         self.slots_free: Callable[[], int] = lambda: 0
@@ -102,9 +104,22 @@ class Hub:
             held = self.jobs.get(job)  # somebody else may have fetched it meanwhile
             if held is None and row is not None:
                 held = self.hold(await self.load(row))
-        if held is None or held.shown is None or held.deleted:
+        if held is None or held.shown is None or held.deleted or self._leaves(job):
             raise NotFound("no such job")
         return held
+
+    def _leaves(self, job: str) -> bool:
+        return any(job in leaving for leaving in self._deletions)
+
+    @contextmanager
+    def deletion(self) -> Iterator[set[str]]:
+        """Ids of jobs that are being deleted: for whoever asks they are gone already, so no change of them is lost."""
+        leaving = set[str]()
+        self._deletions.append(leaving)
+        try:
+            yield leaving
+        finally:
+            self._deletions.remove(leaving)
 
     async def load(self, row: JobRow) -> Held:
         """The job of a row, with its checkpoint's data and the trail of its run."""

@@ -34,20 +34,21 @@ SOMEBODYS = PAGE.format(whose="AND parent = :parent")
 COUNTS = f"""SELECT coalesce(sum(finished_at >= :since), 0),
     coalesce(sum(finished_at >= :since AND status = 'failed'), 0), count(*)
     FROM jobs WHERE finished_at IS NOT NULL AND parent IS NULL AND status IN {TERMINAL}"""  # noqa: S608 - constants only
-TREES = f"""WITH RECURSIVE
-    tree (id, root) AS (
+SUPERFLUOUS = f"""WITH RECURSIVE tree (id, root) AS (
         SELECT id, id FROM jobs WHERE parent IS NULL OR parent NOT IN (SELECT id FROM jobs)
-        UNION ALL SELECT jobs.id, root FROM tree JOIN jobs ON jobs.parent = tree.id),
-    trees (root, size, ended) AS (
-        SELECT root, count(*), min(status IN {TERMINAL}) FROM tree JOIN jobs USING (id) GROUP BY root),
-    ranked (root, finished_at, ended, newer) AS (
-        SELECT root, finished_at, ended, sum(size) OVER (
-            ORDER BY finished_at DESC, id DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)
-        FROM trees JOIN jobs ON id = root WHERE finished_at IS NOT NULL AND status IN {TERMINAL})"""  # noqa: S608 - constants only
-SUPERFLUOUS = f"""{TREES}
-    SELECT tree.id FROM ranked JOIN tree USING (root)
-    WHERE ended AND (finished_at < :before OR coalesce(newer, 0) >= :keep)
-    ORDER BY finished_at, root, tree.id DESC"""  # noqa: S608 - constants only
+        UNION ALL SELECT jobs.id, root FROM tree JOIN jobs ON jobs.parent = tree.id)
+    SELECT id FROM (
+        SELECT own.id AS id, root, top.finished_at AS finished_at,
+            min(own.status IN {TERMINAL}) OVER (PARTITION BY root) AS ended,
+            count(*) OVER (ORDER BY top.finished_at DESC, root DESC
+                GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS newer
+        FROM tree CROSS JOIN jobs AS own ON own.id = tree.id CROSS JOIN jobs AS top ON top.id = root
+        WHERE top.finished_at IS NOT NULL AND top.status IN {TERMINAL})
+    WHERE ended AND (finished_at < :before OR newer >= :keep)
+    ORDER BY finished_at, root, id DESC"""  # noqa: S608 - constants only
+ROWS = """SELECT value,
+        (SELECT count(*) FROM entries WHERE job = value) + (SELECT count(*) FROM samples WHERE job = value)
+    FROM json_each(:jobs) ORDER BY key"""
 BELOW = """WITH RECURSIVE below (id, status, depth) AS (
         SELECT id, status, 1 FROM jobs WHERE parent = :job
         UNION ALL SELECT jobs.id, jobs.status, depth + 1 FROM below JOIN jobs ON jobs.parent = below.id)
@@ -259,6 +260,10 @@ class Reader:
         A job goes with all that it started, children first, once all of that has ended; its own end counts for them.
         """
         return [job for [job] in await self._fetch(SUPERFLUOUS, {"before": before, "keep": keep})]
+
+    async def rows(self, jobs: Sequence[str]) -> list[tuple[str, int]]:
+        """How many log entries and samples each of these jobs has."""
+        return [(job, count) for job, count in await self._fetch(ROWS, {"jobs": literal(list(jobs))})]
 
 
 def _one(rows: list[T]) -> T | None:

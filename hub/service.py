@@ -183,8 +183,9 @@ class Service:
         )
 
     async def _retain(self) -> None:
-        for job in await self.hub.store.retain(self.clock.now()):
-            self.hub.drop(job)
+        with self.hub.deletion() as leaving:
+            for job in await self.hub.store.retain(self.clock.now(), leaving.add):
+                self.hub.drop(job)
         self.hub.evict()
 
     # ── Stopping ──────────────────────────────────────────────────────────────

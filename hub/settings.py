@@ -97,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     samples_per_job: Count = 500
     keep_s: Seconds = 7 * 86_400.0  # terminal jobs
     keep_jobs: Count = 10_000
+    delete_rows: Count = 1_000  # deleted in one commit, which others wait for: tens of milliseconds
     retention_interval_s: Seconds = 600.0
 
 

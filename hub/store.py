@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -19,9 +20,17 @@ from hub.writer import Writer
 
 __all__ = ["ArtifactRow", "CheckpointRow", "Counts", "JobRow", "Note", "RunRow", "Store", "Write"]
 
-RETAIN_AT_ONCE = 20  # jobs deleted in one commit: up to 20,000 entries, during which others wait
+COUNTED_AT_ONCE = 100  # jobs whose rows are counted by one question
+OWN_ROWS = 5  # of a job besides its log and its chart: itself, its state, a checkpoint, a few more
+REST_S = 1.0  # at most, between two commits that delete: a disk that failed meanwhile took far too long
 SECRET_BYTES = 32
+Leaving = Callable[[str], object]
+"""Called with a job just before its deletion is handed in."""
 WRITING = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+
+
+def _untold(job: str) -> None:
+    """Nobody needs to know of a deletion."""
 
 
 class Store(Reader, Writer):
@@ -86,13 +95,14 @@ class Store(Reader, Writer):
             await self._writing.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
         return next((bytes(before) for [before] in rows), None)
 
-    async def retain(self, now: int) -> list[str]:
+    async def retain(self, now: int, leaving: Leaving = _untold) -> list[str]:
         """Delete terminal jobs older than `keep_s` or beyond the newest `keep_jobs`.
 
         A job that a change is submitted for meanwhile stays.
 
         Args:
             now: milliseconds since 1970.
+            leaving: is told.
 
         Returns:
             Ids of the jobs that are deleted.
@@ -101,14 +111,53 @@ class Store(Reader, Writer):
             await self.flush()
             before = now - int(self._settings.keep_s * 1000)
             ids = await self.superfluous(before, self._settings.keep_jobs)
-            deleted: list[str] = []
-            for start in range(0, len(ids), RETAIN_AT_ONCE):
-                some = [job for job in ids[start : start + RETAIN_AT_ONCE] if job not in touched]
-                deleted += some
-                for job in some:
-                    self.submit(Write(job_id=job, delete=True), _nothing)
-                await self.flush()
-            return deleted
+            return await self.delete(ids, unless=touched, leaving=leaving)
+
+    async def delete(
+        self, jobs: Sequence[str], *, unless: Container[str] = (), leaving: Leaving = _untold
+    ) -> list[str]:
+        """Delete jobs and all that belongs to them, some rows at a time, and others have their turn between.
+
+        Args:
+            jobs: ids; children before their parents.
+            unless: those in it by then stay.
+            leaving: is told.
+
+        Returns:
+            Ids of the jobs that are deleted.
+        """
+        deleted: list[str] = []
+        took_s = 0.0
+        async for part in self._parts(jobs):
+            await asyncio.sleep(min(took_s, REST_S))  # the writer is others' for as long as it was ours
+            some = [job for job in part if job not in unless]
+            deleted += some
+            for job in some:
+                leaving(job)
+            took_s = await self._delete(some)
+        return deleted
+
+    async def _delete(self, jobs: Sequence[str]) -> float:
+        """In one commit; seconds that it took."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        for job in jobs:
+            self.submit(Write(job_id=job, delete=True), _nothing)
+        await self.flush()
+        return loop.time() - began_s
+
+    async def _parts(self, jobs: Sequence[str]) -> AsyncIterator[list[str]]:
+        """Jobs that have about `delete_rows` rows together; one that has more is a part of its own."""
+        part, rows = list[str](), 0
+        for start in range(0, len(jobs), COUNTED_AT_ONCE):
+            for job, count in await self.rows(jobs[start : start + COUNTED_AT_ONCE]):
+                if part and rows + count + OWN_ROWS > self._settings.delete_rows:
+                    yield part
+                    part, rows = [], 0
+                part.append(job)
+                rows += count + OWN_ROWS
+        if part:
+            yield part
 
     async def _read(self, sql: str, values: Mapping[str, Any]) -> Iterable[Sequence[Any]]:
         with explained(self.path):
