@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -37,6 +38,7 @@ from hub.worker import Worker
 from workers.kinds import Kinds
 from workers.launcher import LocalLauncher
 
+LOG = logging.getLogger("barcast")
 WEB = Path(__file__).resolve().parent.parent / "web"
 
 
@@ -202,6 +204,8 @@ def _methods(request: Request) -> set[str]:
 
 
 async def _internal(request: Request, error: Exception) -> Response:
+    about = {"job": request.path_params.get("id")}
+    LOG.error("failed at %s %s; a traceback follows", request.method, request.scope["path"], extra=about)
     response = problem(HubError("the hub failed at this; its log says more"))
     add_headers(response.headers, request.scope)  # it passes outside of the guard
     return response

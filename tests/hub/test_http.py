@@ -779,6 +779,19 @@ async def test_a_fault_of_ours_is_an_internal_problem_without_its_details(hub: S
     del hub.service.hub.summary
 
 
+async def test_a_fault_of_ours_in_a_call_about_a_job_is_logged_with_its_id(
+    hub: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(job: str) -> None:
+        raise ZeroDivisionError
+
+    hub.service.hub.find = broken  # type: ignore[method-assign, assignment]
+    problem(await hub.http.get("/api/jobs/01K?token=secret"), 500, "internal")
+    [line] = [record for record in caplog.records if "failed at" in record.getMessage()]
+    assert line.__dict__["job"] == "01K"
+    assert "secret" not in line.getMessage()
+
+
 async def nothing() -> None:
     pass
 
