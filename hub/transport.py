@@ -24,6 +24,7 @@ from hub.outlet import EXTENSION, STOP_S, Receive, Send
 from hub.settings import Settings
 
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+EXCUSED_PINGS = 2  # after all has left towards a slow reader: its kernel may hold what takes it a while to read
 CLOSE_S = 10.0  # a peer that has not answered a close frame by then will not (uvicorn's own bound)
 NO_STATUS, INVALID_DATA, INTERNAL_ERROR = 1005, 1007, 1011  # close codes, RFC 6455, 7.4.1
 
@@ -144,7 +145,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._held = False
         self._handing_over = False
         self._heard = False  # anything came since the last ping
-        self._crowded = False  # the outlet was full, and nothing came since
+        self._excused = 0  # pings whose answer may take long, because much lies before the peer to be read
         self._taken_at_ping = 0
         self._ping_bytes = 0
         self._end_timer: asyncio.TimerHandle | None = None
@@ -249,7 +250,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, hand over what is complete, and end a conversation that broke the rules."""
-        self._heard, self._crowded = True, self.outlet.full
+        self._heard, self._excused = True, EXCUSED_PINGS if self.outlet.full else 0
         self.conn.receive_data(data)
         self.handle_events()
         if self.conn.parser_exc is not None or self.conn.handshake_exc is not None:
@@ -340,7 +341,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         """Called by the transport when more waits than may."""
         super().pause_writing()
-        self.outlet.full = self.conn.withhold_pongs = self._crowded = True
+        self.outlet.full = self.conn.withhold_pongs = True
+        self._excused = EXCUSED_PINGS
 
     def resume_writing(self) -> None:
         """Called by the transport when little waits again."""
@@ -352,6 +354,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def send_keepalive_ping(self) -> None:
         """Ping, and note what the peer had taken by now."""
         self._heard = False
+        if self._excused and not self.outlet.waiting:
+            self._excused -= 1
         self._taken_at_ping = self.outlet.taken
         before = self.conn.bytes_out
         super().send_keepalive_ping()
@@ -379,7 +383,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         taken = self.outlet.taken - self._taken_at_ping
         if not self.transport.is_reading():
             return self._heard or taken > 0
-        return self._heard or (self._crowded and taken > self._ping_bytes)
+        return self._heard or (self._excused > 0 and taken > self._ping_bytes)
 
 
 def bytes_in_kernel(transport: asyncio.BaseTransport) -> int:

@@ -435,6 +435,28 @@ async def test_a_frozen_peer_whose_kernel_goes_on_taking_is_ended() -> None:
         assert visit.fast.transport.is_closing()
 
 
+async def take_all(outlet: Outlet, peer: Peer) -> None:
+    while outlet.waiting:
+        await peer.read(4_096)
+
+
+async def test_a_slow_reader_that_has_taken_all_is_excused_for_some_pings_only() -> None:
+    house = House()
+    async with narrow(house) as port, upgraded(port, receive_buffer_bytes=SMALL) as peer:
+        visit = await soon(house.visits.get())
+        await fill(visit.outlet)
+        await take_all(visit.outlet, peer)
+        pings = 0
+        while not visit.fast.transport.is_closing():
+            visit.fast.stop_keepalive()
+            visit.fast.send_keepalive_ping()
+            pings += 1
+            visit.outlet.write([text("a beat")])
+            await take_all(visit.outlet, peer)
+            visit.fast.keepalive_timeout()
+        assert pings == 2
+
+
 async def test_a_peer_that_speaks_without_answering_pings_stays() -> None:
     house = House()
     async with serving(house) as port, upgraded(port) as peer:
