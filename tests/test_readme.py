@@ -108,9 +108,23 @@ def test_an_operator_reads_the_log_the_metrics_and_what_the_doctor_says(tmp_path
         assert f"\n{name} " in numbers
 
 
+def test_an_operator_backs_up_and_restores(tmp_path: Path) -> None:
+    db = tmp_path / "barcast.db"
+    with hub_process(db) as hub:
+        hub.post("/api/jobs", {"kind": "before", "external": True})
+        said = run(["sh", "-ec", README.example("backup")], tmp_path, hub.url)
+        hub.post("/api/jobs", {"kind": "after", "external": True})
+    assert said.returncode == 0, said.stderr
+    assert "copy.db: all is right" in said.stdout
+    assert run(["sh", "-ec", README.example("restore")], tmp_path, "").returncode == 0
+    with hub_process(db) as hub:
+        assert [job["kind"] for job in hub.get("/api/jobs")["jobs"]] == ["before"]
+
+
 def test_the_commands_it_names_exist(tmp_path: Path) -> None:
     named = set(re.findall(r"^barcast (\w+)", README.text, re.MULTILINE))
-    assert named >= {"serve", "kinds", "start", "jobs", "watch", "cancel", "stack", "reset", "exec", "doctor"}
+    asking = {"kinds", "start", "jobs", "watch", "cancel", "stack", "reset"}
+    assert named >= asking | {"serve", "exec", "doctor", "backup", "check"}
     for command in named:
         assert run([sys.executable, "-m", "hub", command, "--help"], tmp_path, "").returncode == 0
 
