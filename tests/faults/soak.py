@@ -54,6 +54,7 @@ LIMITS = {
 RIGHT_S = 2.0  # what a viewer may take from its return until it is right
 LOCKED_S = 1.0
 FOLLOWED = 6  # jobs that one viewer follows at most
+LISTED = 40  # the feed holds all that have not ended, and the last 100 to end: surely the last 40 to begin
 SLACK_BYTES = 96 * 1024 * 1024
 SLACK_FDS = 40  # besides one for each peer: answers under way, files of new children
 
@@ -129,7 +130,7 @@ class Soak:
     async def _restart_hub(self, fault: Fault) -> None:
         began_s = time.monotonic()
         await self._go_away(lambda: _stopped(self.hub))
-        assert time.monotonic() - began_s < PATIENCE_S
+        assert time.monotonic() - began_s < PATIENCE_S, "it took too long to come back"
 
     async def _go_away(self, how: Callable[[], None]) -> None:
         port = self.hub.port
@@ -290,7 +291,7 @@ class Soak:
     async def _listed(self) -> list[dict[str, Any]]:
         """The newest jobs, by the hub; it has to answer."""
         by_s = time.monotonic() + PATIENCE_S
-        while (answer := await self.toil.ask("GET", "/api/jobs?limit=100")) is None:
+        while (answer := await self.toil.ask("GET", f"/api/jobs?limit={LISTED}")) is None:
             assert time.monotonic() < by_s, "the hub does not answer"
         return list(answer["jobs"])
 

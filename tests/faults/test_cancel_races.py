@@ -21,7 +21,7 @@ from tests.faults.line import Line, Message, dial
 from tests.faults.test_processes import ends, seen
 from tests.serving import PATIENCE_S, HubProcess, hub_process
 
-ROUNDS = 60
+ROUNDS = 40
 JOBS = str(Path(__file__).parent / "works" / "steady.py")
 FREE = {"BARCAST_REQUESTS_PER_MINUTE": "1000000"}
 
@@ -123,15 +123,14 @@ def test_work_that_is_cancelled_before_it_starts_is_never_called(tmp_path: Path)
         for job in waiting:
             state = seen(hub, job, lambda state: bool(ends(state)))
             assert (state["status"], ends(state), state["started_at"]) == ("cancelled", ["attempt_cancelled"], None)
-        racing = [hub.post("/api/jobs", order)["id"] for order in orders[:3]]
+        racing = [hub.post("/api/jobs", order)["id"] for order in orders[:2]]
         for job in racing:  # one of them is just being started
             hub.post(f"/api/jobs/{job}/cancel")
         for job, mark in zip(racing, called, strict=False):
             state = seen(hub, job, lambda state: bool(ends(state)))
             started = "started" in [entry["event"] for entry in state["log"]]
             assert started or not mark.exists()
-    assert not called[3].exists()
-    assert not called[4].exists()
+    assert not any(mark.exists() for mark in called[2:])
 
 
 def main() -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 from tests.faults.restart import restarted
 from tests.serving import PATIENCE_S
 
-VIEWERS, JOBS = 50, 2
+VIEWERS, JOBS = 100, 2
 
 
 async def test_after_each_restart_all_viewers_are_right_and_all_work_goes_on_where_it_was(tmp_path: Path) -> None:
-    for figures in await restarted(tmp_path, VIEWERS, JOBS, "kill", "term", "at-once"):
+    for figures in await restarted(tmp_path, VIEWERS, JOBS, "kill", "term"):
         assert max(figures.right_s) < PATIENCE_S
         assert figures.tries >= VIEWERS

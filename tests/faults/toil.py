@@ -87,7 +87,7 @@ class Toil:
     async def _strangers_come(self) -> None:
         while not self.resting:
             self.made += 1
-            length, pause_s = self._chance.randrange(10, 200), self._chance.uniform(0.01, 0.1)
+            length, pause_s = self._chance.randrange(10, 150), self._chance.uniform(0.01, 0.04)
             stranger = Stranger(self.hub.port, f"stranger {self.made}", length, pause_s, Random(self._chance.random()))
             run = asyncio.ensure_future(stranger.run())
             while not stranger.over.is_set():
@@ -100,7 +100,7 @@ class Toil:
     async def _outsiders_come(self) -> None:
         while not self.resting:
             self.made += 1
-            self.outsider = self._outsider(self._chance.randrange(40, 200))
+            self.outsider = self._outsider(self._chance.randrange(20, 80))
             await asyncio.to_thread(self.outsider.wait)
 
     def _outsider(self, length: int) -> subprocess.Popen[bytes]:

@@ -41,7 +41,7 @@ def gripping(job: Job, gate: Path) -> int:
     return os.getpid()
 
 
-@job("failing", retries=1, backoff_s=1)
+@job("failing", retries=1, backoff_s=5)
 def failing(job: Job) -> None:
     """Fail twice."""
     raise ValueError("no such shop")
