@@ -95,7 +95,7 @@ def _rows(job: str, write: Write) -> Iterable[Row]:
         if one.delivered:
             yield Row("delivered", one.id, literal([one.id]))
         else:
-            yield Row("tried", one.id, literal([one.id, one.tries, one.next_at, one.given_up_at]))
+            yield Row("tried", one.id, literal([one.id, one.tries, one.next_at, one.given_up_at, one.job]))
 
 
 def _job_columns(job: JobRow) -> str:

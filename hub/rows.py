@@ -101,9 +101,13 @@ class NoticeRow(Struct, kw_only=True):
 
 
 class Tried(Struct, kw_only=True):
-    """What became of a notice: delivered, which removes it; to be sent again; or given up, which is remembered."""
+    """What became of a notice: delivered, which removes it; to be sent again; or given up, which is remembered.
+
+    Where it is sent again, all that waits of its job waits as long: it comes behind it.
+    """
 
     id: str
+    job: str = ""
     delivered: bool = False
     tries: int = 0
     next_at: int = 0

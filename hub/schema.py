@@ -146,7 +146,7 @@ BATCH = (
     "tracebacks",
     "artifacts",
     "notices",
-    "tried",  # [notice, tries, when next, when given up]
+    "tried",  # [notice, tries, when next, when given up, job]
     "delivered",  # [notice]
 )
 """What one commit may bring, in the order it is done: each a JSON array of rows, each an array of columns."""
@@ -198,6 +198,10 @@ DELETE FROM runs WHERE kind IN (SELECT {_column(0)} FROM json_each(NEW.runs))
 UPDATE notices SET (tries, next_at, given_up_at) = (
         SELECT {_column(1)}, {_column(2)}, {_column(3)} FROM json_each(NEW.tried) WHERE {_column(0)} = notices.id)
     WHERE id IN (SELECT {_column(0)} FROM json_each(NEW.tried));
+UPDATE notices SET next_at = (
+        SELECT {_column(2)} FROM json_each(NEW.tried) WHERE {_column(4)} = notices.job AND {_column(3)} IS NULL)
+    WHERE given_up_at IS NULL AND job IN (
+        SELECT {_column(4)} FROM json_each(NEW.tried) WHERE {_column(3)} IS NULL);
 DELETE FROM notices WHERE NEW.tried != '[]' AND given_up_at IS NOT NULL AND n <= (
     SELECT n FROM notices WHERE given_up_at IS NOT NULL ORDER BY n DESC LIMIT 1 OFFSET {GIVEN_UP_KEPT});
 DELETE FROM notices WHERE id IN (SELECT {_column(0)} FROM json_each(NEW.delivered));

@@ -27,7 +27,7 @@ from hub.view import JobView
 
 LOG = logging.getLogger("barcast.webhook")
 LONGEST_S = 60.0  # between two looks at what waits; what is new is seen at once
-TRIMMED_AT_ONCE = 500
+TRIMMED_AT_ONCE = 100  # in one commit, during which others wait
 
 
 class Webhook:
@@ -52,7 +52,7 @@ class Webhook:
         self._wanted = frozenset(hub.settings.webhook_events.split())
         self._receiver = Receiver(hub.settings.webhook_url, hub.settings.webhook_timeout_s)
         self._wake = asyncio.Event()
-        self._failing = False
+        self._failing = self._full = False  # each is said once
         hub.notices = self._notices
 
     # ── What is told ──────────────────────────────────────────────────────────
@@ -102,10 +102,10 @@ class Webhook:
             oldest = await self._store.oldest_notices(min(excess, TRIMMED_AT_ONCE))
             await self._store_tried([Tried(id=one, given_up_at=self._hub.clock()) for one in oldest])
             self.given_up += len(oldest)
-            LOG.error(
-                "more than %s notices wait; the oldest %s are given up", self._settings.webhook_waiting, len(oldest)
-            )
-            self.waiting = await self._store.notices_waiting()
+            self.waiting -= len(oldest)
+            if not self._full:
+                self._full = True
+                LOG.error("more than %s notices wait; the oldest are given up", self._settings.webhook_waiting)
 
     async def _send(self, notice: NoticeRow) -> float | None:
         at_s = self._hub.clock() // 1000
@@ -123,6 +123,7 @@ class Webhook:
     async def _took(self, notice: NoticeRow) -> None:
         await self._store_tried([Tried(id=notice.id, delivered=True)])
         self.delivered += 1
+        self._full = False
         if self._failing:
             self._failing = False
             LOG.warning("the webhook's receiver at %s takes notices again", self._receiver.name)
@@ -140,7 +141,8 @@ class Webhook:
         luck = chance(notice.id, tries)
         wait_ms = full_jitter_ms(settings.webhook_backoff_s, settings.webhook_backoff_max_s, tries, luck)
         asked_ms = round(min(answer.wait_s, settings.webhook_backoff_max_s) * 1000)
-        await self._store_tried([Tried(id=notice.id, tries=tries, next_at=now + max(wait_ms, asked_ms))])
+        again = Tried(id=notice.id, job=notice.job, tries=tries, next_at=now + max(wait_ms, asked_ms))
+        await self._store_tried([again])
 
     async def _give_up(self, notice: NoticeRow, answer: Answer, tries: int) -> None:
         now = self._hub.clock()
