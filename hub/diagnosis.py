@@ -48,6 +48,7 @@ class Seen(Struct, kw_only=True):
         summary: its numbers of jobs.
         stuck: jobs that are lost or stalled, some at least.
         failed: the newest jobs that failed.
+        unready: why it takes no work, in its own words, or None.
     """
 
     url: str
@@ -57,6 +58,7 @@ class Seen(Struct, kw_only=True):
     summary: SummaryView
     stuck: list[JobView]
     failed: list[JobView]
+    unready: str | None = None
 
 
 class File(Struct, kw_only=True):
@@ -89,7 +91,7 @@ def of_hub(seen: Seen, version: str) -> Iterator[Finding]:
         seen: how it answered.
         version: of the Barcast that asks.
     """
-    yield from _store(seen.numbers)
+    yield from _store(seen)
     yield from _process(seen)
     now = seen.numbers.get("barcast_time_seconds", 0.0)
     yield from _jobs(seen, now)
@@ -99,11 +101,13 @@ def of_hub(seen: Seen, version: str) -> Iterator[Finding]:
         yield Finding("version_differs", what, "restart the hub with the version that is installed here")
 
 
-def _store(numbers: Mapping[str, float]) -> Iterator[Finding]:
+def _store(seen: Seen) -> Iterator[Finding]:
+    numbers = seen.numbers
     if numbers.get("barcast_store_failing"):
         failures = numbers.get("barcast_commit_failures_total", 0)
-        what = f"the hub cannot store: {failures:,.0f} commits have failed, and nothing is acknowledged"
-        yield Finding("store_failing", what, "its log and /readyz say why; look at the disk, then `barcast check`")
+        why = f" ({plain(seen.unready)})" if seen.unready else ""
+        what = f"the hub cannot store: {failures:,.0f} commits have failed, and nothing is acknowledged{why}"
+        yield Finding("store_failing", what, "look at the disk, and for what else uses the file; then `barcast check`")
     waiting = numbers.get("barcast_store_waiting", 0)
     if waiting > WAITING:
         what = f"{waiting:,.0f} changes wait to be stored: the disk is slower than the work"

@@ -19,7 +19,7 @@ from hub.calls import JobList
 from hub.checkup import check_up
 from hub.diagnosis import MOST, File, Finding, Seen, of_file, of_hub
 from hub.errors import BarcastError, Invalid
-from hub.remote import DEFAULT_URL, Remote, Unreachable
+from hub.remote import DEFAULT_URL, Refused, Remote, Unreachable
 from hub.resetting import is_stuck
 from hub.view import JobView, SummaryView
 
@@ -127,7 +127,17 @@ def look(remote: Remote) -> Seen:
         summary=msgspec.json.decode(remote.get("/api/summary"), type=SummaryView),
         stuck=[job for job in jobs(remote, "stuck", "true") if is_stuck(job)],
         failed=jobs(remote, "status", "failed"),
+        unready=unready(remote),
     )
+
+
+def unready(remote: Remote) -> str | None:
+    """Why a hub takes no work, in its own words; None where it does."""
+    try:
+        remote.get("/readyz")
+    except Refused as error:
+        return str(error)
+    return None
 
 
 def jobs(remote: Remote, name: str, value: str) -> list[JobView]:

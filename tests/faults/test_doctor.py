@@ -18,10 +18,10 @@ from websockets.sync.client import ClientConnection, connect
 from hub.cli import barcast as command
 from tests.faults.test_processes import JOBS, pid_of, seen, waiting
 from tests.pages import barcast
-from tests.serving import HubProcess
+from tests.serving import PATIENCE_S, HubProcess
 
 # Small enough to be held by any machine's limit of open files; the rest so that silence is noticed at once.
-LIMITS = {"BARCAST_VIEWERS": "100", "BARCAST_STALL_S": "0.2", "BARCAST_STALL_GAPS": "1"}
+LIMITS = {"BARCAST_VIEWERS": "100", "BARCAST_STALL_S": "0.2", "BARCAST_STALL_GAPS": "1", "BARCAST_BUSY_S": "0.1"}
 FORGETFUL = {"BARCAST_VIEWERS": "100", "BARCAST_LEASE_S": "0.3", "BARCAST_PULSE_S": "0.02"}
 
 
@@ -43,7 +43,7 @@ def findings(hub: HubProcess, *arguments: str) -> dict[str, dict[str, Any]]:
     """What is wrong, by its code."""
     code, [line] = doctor(hub, "--json", *arguments)
     report = json.loads(line)
-    assert report["well"] is (code == 0) is not report["findings"]
+    assert report["well"] == (code == 0) == (not report["findings"])
     return {finding["code"]: finding for finding in report["findings"]}
 
 
@@ -105,6 +105,21 @@ def test_a_worker_that_went_silent_and_a_hub_that_was_held_up_are_told(tmp_path:
     assert (told["job_lost"]["job"], told["loop_lag"]["job"]) == (job, None)
     assert f"`barcast reset {job}`" in told["job_lost"]["do"]
     assert "held up for" in told["loop_lag"]["what"]
+
+
+def test_a_database_that_takes_nothing_is_told_with_the_reason(hub: HubProcess) -> None:
+    with closing(sqlite3.connect(hub.db, isolation_level=None)) as other, connect(f"{hub.socket_url}/ws") as viewer:
+        viewer.send(json.dumps({"type": "subscribe", "id": 1, "topic": "jobs"}))
+        other.execute("BEGIN IMMEDIATE")
+        with connect(f"{hub.socket_url}/ws/worker") as worker:
+            worker.send(json.dumps({"type": "open", "id": 1, "kind": "sync", "title": "Sync"}))
+            while json.loads(viewer.recv(PATIENCE_S)).get("storage") != "failing":
+                pass
+            told = findings(hub)["store_failing"]
+            other.execute("ROLLBACK")
+            assert json.loads(worker.recv(PATIENCE_S))["type"] == "opened"
+    assert "commits have failed" in told["what"]
+    assert "lock" in told["what"]
 
 
 def test_a_database_that_others_may_read_is_told(hub: HubProcess) -> None:

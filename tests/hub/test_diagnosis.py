@@ -73,6 +73,10 @@ def test_a_number_out_of_bounds_is_a_finding(numbers: dict[str, float], code: st
     assert finding.do
 
 
+def test_a_hub_that_cannot_store_says_why() -> None:
+    assert "(no space left)" in only(numbers={"barcast_store_failing": 1}, unready="no space left").what
+
+
 def test_a_system_that_tells_no_limit_of_files_has_none() -> None:
     less = {name: value for name, value in WELL.items() if not name.startswith("process_")}
     assert list(of_hub(msgspec.structs.replace(seen(), numbers=less), "1")) == []
