@@ -139,6 +139,10 @@ def test_sockets_are_known_to_the_transport_and_to_their_two_clients() -> None:
     assert who_imports("websockets") <= {"hub.transport", "hub.conversation", "hub.watch", "workers.connection"}
 
 
+def test_who_is_told_elsewhere_is_known_to_one_file() -> None:
+    assert who_imports("httpx") == {"hub.receiver"}
+
+
 def test_workers_know_the_hub_by_what_is_said_only() -> None:
     known = {one for name in MODULES if name.startswith("workers") for one in of_hub(name)}
     assert known <= {"errors", "view", "protocol", "codec", "estimate", "launch"}

@@ -52,7 +52,7 @@ def verified(heard: Heard, key: bytes = KEY) -> bool:
     return any(version == "v1" and hmac.compare_digest(text, expected) for version, _, text in given)
 
 
-class Receiver:
+class Played:
     """Whoever is told.
 
     Attributes:
@@ -132,10 +132,10 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def receiving(port: int = 0) -> AsyncIterator[Receiver]:
+async def receiving(port: int = 0) -> AsyncIterator[Played]:
     """A receiver, until the end of the block; its connections are cut then."""
     with socket.create_server(("127.0.0.1", port)) as listener:
-        receiver = Receiver(listener.getsockname()[1])
+        receiver = Played(listener.getsockname()[1])
         connections: set[asyncio.Task[None]] = set()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

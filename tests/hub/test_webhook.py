@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import socket
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
@@ -16,12 +18,14 @@ import pytest
 
 from hub.app import create_app
 from hub.errors import Invalid
-from hub.receiver import addresses
+from hub.receiver import Answer, Receiver, addresses
 from hub.settings import Settings
 from hub.signing import Secret
-from tests.hub.receiving import KEY, SECRET, Heard, Receiver, free_port, receiving, verified
+from tests.hub.receiving import KEY, SECRET, Heard, Played, free_port, receiving, verified
 from tests.hub.serving import IMPORT, UNLUCKY, Served, serving, soon
 from tests.serving import HubProcess, hub_process
+from workers.order import WorkOrder
+from workers.process import _environment
 
 QUICK = {"webhook_backoff_s": 0.01, "webhook_backoff_max_s": 0.05, "webhook_timeout_s": 0.2}
 STALLS = msgspec.structs.replace(IMPORT, kind="stalls", stall_s=0.05)
@@ -29,7 +33,7 @@ KINDS = (IMPORT, STALLS, UNLUCKY)
 
 
 @asynccontextmanager
-async def telling(db: Path, receiver: Receiver, **limits: Any) -> AsyncIterator[Served]:
+async def telling(db: Path, receiver: Played, **limits: Any) -> AsyncIterator[Served]:
     """A hub that tells this receiver."""
     given = {"webhook_url": receiver.url, **QUICK, **limits}
     async with serving(db, KINDS, secrets=(Secret(SECRET),), **given) as hub:
@@ -37,7 +41,7 @@ async def telling(db: Path, receiver: Receiver, **limits: Any) -> AsyncIterator[
 
 
 @pytest.fixture
-async def receiver() -> AsyncIterator[Receiver]:
+async def receiver() -> AsyncIterator[Played]:
     async with receiving() as one:
         yield one
 
@@ -67,7 +71,7 @@ async def finished(hub: Served, count: int = 1) -> list[str]:
 
 
 async def test_a_stall_a_loss_and_the_end_are_told_in_order_as_the_specification_has_it(
-    db: Path, receiver: Receiver
+    db: Path, receiver: Played
 ) -> None:
     async with telling(db, receiver, lease_s=0.2) as hub:
         work = await hub.started("stalls", params={"path": "secret.csv"})
@@ -87,7 +91,7 @@ async def test_a_stall_a_loss_and_the_end_are_told_in_order_as_the_specification
     assert kept(db) == []
 
 
-async def test_each_stall_is_told_once(db: Path, receiver: Receiver) -> None:
+async def test_each_stall_is_told_once(db: Path, receiver: Played) -> None:
     async with telling(db, receiver, webhook_events="stalled") as hub:
         work = await hub.started("stalls")
         await soon(receiver.until(1))
@@ -98,7 +102,7 @@ async def test_each_stall_is_told_once(db: Path, receiver: Receiver) -> None:
         assert (await hub.events(work.id)).count("stalled") == len(receiver.heard) == 2
 
 
-async def test_an_attempt_that_another_follows_is_no_end(db: Path, receiver: Receiver) -> None:
+async def test_an_attempt_that_another_follows_is_no_end(db: Path, receiver: Played) -> None:
     async with telling(db, receiver) as hub:
         work = await hub.started("unlucky")
         for _ in range(2):
@@ -110,7 +114,7 @@ async def test_an_attempt_that_another_follows_is_no_end(db: Path, receiver: Rec
         assert heard[0].told["data"]["status"] == "failed"
 
 
-async def test_a_secret_that_is_changed_signs_beside_the_old_one(db: Path, receiver: Receiver) -> None:
+async def test_a_secret_that_is_changed_signs_beside_the_old_one(db: Path, receiver: Played) -> None:
     new = Secret("whsec_" + "QUJD" * 8)
     given: dict[str, Any] = {"webhook_url": receiver.url, **QUICK}
     async with serving(db, secrets=(new, Secret(SECRET)), **given) as hub:
@@ -121,7 +125,7 @@ async def test_a_secret_that_is_changed_signs_beside_the_old_one(db: Path, recei
     assert not verified(heard, b"x" * 32)
 
 
-async def test_what_was_told_outlives_its_job(db: Path, receiver: Receiver) -> None:
+async def test_what_was_told_outlives_its_job(db: Path, receiver: Played) -> None:
     receiver.moods = ["hang", 500, 200]
     async with telling(db, receiver) as hub:
         [job] = await finished(hub)
@@ -134,7 +138,7 @@ async def test_what_was_told_outlives_its_job(db: Path, receiver: Receiver) -> N
 
 
 @pytest.mark.parametrize("mood", [500, 429, 404, 301, "cut", "hang", "drip"])
-async def test_what_is_not_taken_is_told_again_as_the_same(db: Path, receiver: Receiver, mood: Any) -> None:
+async def test_what_is_not_taken_is_told_again_as_the_same(db: Path, receiver: Played, mood: Any) -> None:
     receiver.moods = [mood, 200]
     receiver.headers = {"location": receiver.url}
     async with telling(db, receiver) as hub:
@@ -147,14 +151,14 @@ async def test_what_is_not_taken_is_told_again_as_the_same(db: Path, receiver: R
         assert hub.service.webhook.failed == 1
 
 
-async def test_an_answer_without_end_is_not_read(db: Path, receiver: Receiver) -> None:
+async def test_an_answer_without_end_is_not_read(db: Path, receiver: Played) -> None:
     receiver.moods = ["endless", 200]
     async with telling(db, receiver, webhook_timeout_s=60.0) as hub:
         await finished(hub, 2)
         assert types(await soon(receiver.until(2))) == ["job.ended"] * 2
 
 
-async def test_a_receiver_that_asks_for_time_gets_it(db: Path, receiver: Receiver) -> None:
+async def test_a_receiver_that_asks_for_time_gets_it(db: Path, receiver: Played) -> None:
     receiver.moods, receiver.headers = [503, 200], {"retry-after": "3600"}
     async with telling(db, receiver, webhook_backoff_max_s=1_000.0) as hub:
         await finished(hub)
@@ -168,7 +172,7 @@ async def test_a_receiver_that_asks_for_time_gets_it(db: Path, receiver: Receive
 
 
 async def test_one_that_nobody_takes_is_given_up_and_the_next_has_its_turn(
-    db: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    db: Path, receiver: Played, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.moods = [500, 500, 200]
     async with telling(db, receiver, webhook_tries=2) as hub:
@@ -181,7 +185,7 @@ async def test_one_that_nobody_takes_is_given_up_and_the_next_has_its_turn(
     assert "is given up after 2 tries: it answered 500" in caplog.text
 
 
-async def test_one_that_is_too_old_is_given_up(db: Path, receiver: Receiver) -> None:
+async def test_one_that_is_too_old_is_given_up(db: Path, receiver: Played) -> None:
     receiver.moods = [500]
     async with telling(db, receiver, webhook_give_up_s=0.001) as hub:
         await finished(hub)
@@ -189,7 +193,7 @@ async def test_one_that_is_too_old_is_given_up(db: Path, receiver: Receiver) -> 
     assert kept(db) == [("job.ended", 1, True)]
 
 
-async def test_a_receiver_that_is_gone_is_told_nothing_any_more(db: Path, receiver: Receiver) -> None:
+async def test_a_receiver_that_is_gone_is_told_nothing_any_more(db: Path, receiver: Played) -> None:
     receiver.moods = [410]
     async with telling(db, receiver) as hub:
         await finished(hub)
@@ -200,7 +204,7 @@ async def test_a_receiver_that_is_gone_is_told_nothing_any_more(db: Path, receiv
 
 
 async def test_beyond_the_bound_the_oldest_are_given_up(
-    db: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
+    db: Path, receiver: Played, caplog: pytest.LogCaptureFixture
 ) -> None:
     receiver.moods = [500]
     async with telling(db, receiver, webhook_waiting=3, webhook_backoff_s=60.0, webhook_backoff_max_s=60.0) as hub:
@@ -215,7 +219,7 @@ async def test_beyond_the_bound_the_oldest_are_given_up(
 # ── Nobody waits for it ───────────────────────────────────────────────────────
 
 
-async def test_of_each_job_the_oldest_is_told_first_however_often_it_fails(db: Path, receiver: Receiver) -> None:
+async def test_of_each_job_the_oldest_is_told_first_however_often_it_fails(db: Path, receiver: Played) -> None:
     receiver.moods = [500, 503, "cut", 500, 200]
     async with telling(db, receiver, lease_s=0.1) as hub:
         works = [await hub.started("stalls"), await hub.started("stalls")]
@@ -278,7 +282,24 @@ async def test_a_name_is_looked_up_and_one_that_is_none_is_said() -> None:
         await soon(addresses("nobody.invalid", 80))
 
 
-async def test_a_receiver_is_found_by_its_name(db: Path, receiver: Receiver) -> None:
+def test_a_name_server_that_is_silent_holds_up_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if released.wait() else [])
+
+    async def ask() -> Answer:
+        receiver = Receiver("http://nobody.example/hook", 0.05)
+        answer = await receiver.post(b"{}", {})
+        await receiver.close()
+        return answer
+
+    assert asyncio.run(ask()).why == "it did not answer within 0.05 s"  # the loop has ended, the look-up has not
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name == "webhook look-up":
+            thread.join()
+
+
+async def test_a_receiver_is_found_by_its_name(db: Path, receiver: Played) -> None:
     url = receiver.url.replace("127.0.0.1", "localhost")
     async with telling(db, receiver, webhook_url=url) as hub:
         await finished(hub)
@@ -289,7 +310,7 @@ async def test_a_receiver_is_found_by_its_name(db: Path, receiver: Receiver) -> 
 # ── Who may know the secret ───────────────────────────────────────────────────
 
 
-async def test_nothing_that_is_served_or_shown_tells_the_secret(db: Path, receiver: Receiver) -> None:
+async def test_nothing_that_is_served_or_shown_tells_the_secret(db: Path, receiver: Played) -> None:
     with all_that_is_logged() as said:
         async with telling(db, receiver) as hub:
             await finished(hub)
@@ -328,3 +349,9 @@ def test_a_webhook_without_a_secret_is_refused(db: Path, monkeypatch: pytest.Mon
         create_app(db, settings=Settings(webhook_url="https://example.org/hook"))
     monkeypatch.setenv("BARCAST_WEBHOOK_SECRET", SECRET)
     create_app(db, settings=Settings(webhook_url="https://example.org/hook"))
+
+
+def test_a_child_does_not_get_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BARCAST_WEBHOOK_SECRET", SECRET)
+    order = WorkOrder(job="j1", attempt=1, kind="k", title="T", params={}, token="t", modules=[], address_file="")
+    assert SECRET not in _environment(order).values()
