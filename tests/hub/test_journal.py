@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from hub import journal
+from hub.cli import barcast
 from hub.journal import JsonLine, TextLine
-from tests.hub.served import Served, run, served
-from tests.serving import PATIENCE_S
+from tests.faults.test_processes import seen, texts
+from tests.hub.served import JOBS, run
+from tests.serving import HubProcess
 
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
@@ -115,20 +117,17 @@ def lines(err: str) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def spoken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What a hub said in JSON: of a job that failed and one that was cancelled as it stopped."""
-    with served(tmp_path_factory.mktemp("spoken"), BARCAST_LOG_FORMAT="json", BARCAST_LOG_LEVEL="info") as hub:
-        failing = hub.start("fail")
-        hub.run("watch", failing)
-        waiting = hub.start("wait")
-        hub.await_entry(waiting, "Waiting")
-        worker = hub.json("jobs")["jobs"][0]["worker"]
-        err = stopped(hub)
-    return {"failing": failing, "waiting": waiting, "worker": worker, "lines": lines(err)}
-
-
-def stopped(hub: Served) -> str:
-    """Interrupt; what it wrote to stderr in all."""
-    hub.process.send_signal(signal.SIGINT)
-    return hub.process.communicate(timeout=PATIENCE_S)[1]
+    folder = tmp_path_factory.mktemp("spoken")
+    (folder / "jobs.py").write_text(JOBS)
+    hub = HubProcess(folder / "hub.db", ("jobs.py",), {"BARCAST_LOG_FORMAT": "json"})
+    try:
+        failing = hub.post("/api/jobs", {"kind": "fail"})["id"]
+        seen(hub, failing, lambda state: state["status"] == "failed")
+        waiting = hub.post("/api/jobs", {"kind": "wait"})["id"]
+        worker = seen(hub, waiting, lambda state: "Waiting" in texts(state))["worker"]
+    finally:
+        hub.close()
+    return {"failing": failing, "waiting": waiting, "worker": worker, "lines": lines(hub.log())}
 
 
 def test_every_line_of_a_job_carries_its_id_attempt_and_worker(spoken: dict[str, Any]) -> None:
@@ -159,11 +158,11 @@ def test_a_hub_that_cannot_start_says_so_in_json(tmp_path: Path) -> None:
     assert "barcast.db" in line["message"]
 
 
-def test_a_format_that_is_unknown_is_a_misuse(tmp_path: Path) -> None:
-    code, _, err = run(tmp_path, "serve", "--log-format", "xml")
-    assert code == 2
-    assert "'text'" in err
-    assert "'json'" in err
+def test_a_format_that_is_unknown_is_a_misuse() -> None:
+    done = CliRunner().invoke(barcast, ["serve", "--log-format", "xml"])
+    assert done.exit_code == 2
+    assert "'text'" in done.output
+    assert "'json'" in done.output
 
 
 def test_uvicorn_and_warnings_speak_in_the_same_format(tmp_path: Path) -> None:
