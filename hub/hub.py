@@ -181,7 +181,7 @@ class Hub:
         trouble = self.store.trouble
         if trouble is not None:
             raise Unavailable(f"the database takes nothing at the moment ({trouble.cause}); nothing was changed")
-        if self.store.waiting > self.settings.commit_backlog:
+        if self.store.behind:
             raise Unavailable("too much waits to be stored; nothing was changed")
 
     # ── What people ask for ───────────────────────────────────────────────────

@@ -91,6 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     # What is kept
     save_interval_s: Seconds = 1.0  # moving numbers are saved at least so often
     commit_backlog: Count = 10_000  # writes waiting for the disk before workers are made to wait
+    commit_backlog_bytes: Bytes = 64 * KIB * KIB  # of the same: checkpoints may be 64 KiB each
     commit_retry_s: Seconds = 1.0  # between two tries of a commit that failed: a full disk is no hurry
     busy_s: Seconds = 10.0  # SQLite's patience with another process's lock
     log_entries_per_job: Count = 1_000

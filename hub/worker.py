@@ -72,7 +72,7 @@ class Worker(Session[FromWorker]):
 
     def _at_once(self, data: str | bytes) -> bool:
         hub, now = self.hub, self.hub.clock()
-        if self.outlet.full or hub.store.waiting > hub.settings.commit_backlog:
+        if self.outlet.full or hub.store.behind:
             return False
         if isinstance(data, str) is (self.encoding == "msgpack"):
             return False
@@ -92,7 +92,7 @@ class Worker(Session[FromWorker]):
         wait_s = max(self._reports.take(1, now), self._bytes.take(size, now))
         if wait_s > 0:
             await asyncio.sleep(wait_s)
-        if self.hub.store.waiting > self.hub.settings.commit_backlog:
+        if self.hub.store.behind:
             await self.hub.store.flush()
 
     async def answer(self, message: FromWorker) -> None:

@@ -34,7 +34,7 @@ class Writer:
 
     Args:
         commit: stores one batch.
-        settings: `save_interval_s`, `commit_retry_s` and what is kept.
+        settings: `save_interval_s`, `commit_retry_s`, `commit_backlog` and what is kept.
 
     Attributes:
         trouble: why the last try to commit failed; the same changes are tried again. None when it succeeded.
@@ -57,6 +57,7 @@ class Writer:
         self._queue: deque[Waiting] = deque()
         self._since_s = 0.0  # when the first of the queue came
         self._committing = 0
+        self._waiting_bytes = 0
         self._moving: dict[str, Moving] = {}
         self._save_timer: asyncio.TimerHandle | None = None
         self._save_due = False
@@ -74,6 +75,12 @@ class Writer:
     def waiting(self) -> int:
         """Changes that were submitted and are not committed yet."""
         return len(self._queue) + self._committing
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much waits for the disk that whoever brings more has to wait."""
+        settings = self._settings
+        return self.waiting > settings.commit_backlog or self._waiting_bytes > settings.commit_backlog_bytes
 
     def submit(self, write: Write, done: Callable[[], None]) -> None:
         """Let a change join the next commit, behind those submitted before.
@@ -98,6 +105,7 @@ class Writer:
         if not self._queue:
             self._since_s = asyncio.get_running_loop().time()
         self._queue.append(change)
+        self._waiting_bytes += change.size_bytes
         self._wake.set()
 
     def note(self, note: Note) -> None:
@@ -194,6 +202,7 @@ class Writer:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._closing.wait(), self._retry_s)
         self._committing = 0
+        self._waiting_bytes -= batch.size_bytes
         self.committed += len(batch.done)
         loop = asyncio.get_running_loop()
         if batch.done and not batch.empty:

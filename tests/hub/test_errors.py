@@ -8,11 +8,13 @@ from hub.errors import (
     BarcastError,
     BeyondLoopback,
     ErrorCode,
+    Full,
     HubError,
     Invalid,
     NotFound,
     OutOfOrder,
     PeerError,
+    StoreError,
     TooMany,
 )
 
@@ -36,6 +38,13 @@ def test_every_code_of_the_protocol_has_a_cause_with_its_status() -> None:
 def test_an_error_names_its_field() -> None:
     assert str(Invalid("expected a number", "done")) == "done: expected a number"
     assert str(NotFound("no such job")) == "no such job"
+
+
+def test_a_database_that_refuses_says_what_to_do_where_that_is_known() -> None:
+    assert str(StoreError("hub.db: closed")) == "hub.db: closed"
+    assert str(Full("hub.db: no room")) == "hub.db: no room; make room on its disk, or raise the quota"
+    known = below(StoreError)[1:]
+    assert all(cause.advice and cause.cause != StoreError.cause for cause in known if issubclass(cause, StoreError))
 
 
 def test_an_address_that_other_machines_reach_is_named() -> None:

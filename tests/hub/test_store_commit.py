@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from hub.errors import StoreError
@@ -242,6 +243,24 @@ async def test_a_full_disk_keeps_what_waits_until_there_is_room(path: Path) -> N
     await store.flush()
     assert acknowledged == list(range(1, 41))
     assert await bounds(store, "j1") == (1, 40)
+    await store.close()
+
+
+@pytest.mark.parametrize(
+    "limits", [Settings(commit_backlog=3), Settings(commit_backlog_bytes=4 * 1024)], ids=["number", "bytes"]
+)
+async def test_too_much_that_waits_for_the_disk_is_told_until_it_is_stored(path: Path, limits: Settings) -> None:
+    store = await Store.open(path, msgspec.structs.replace(limits, busy_s=0.01, commit_retry_s=0.01))
+    await put(store, Write(job=job_row()))
+    behind = []
+    with said("locked") as sick, locked(path):
+        for n in range(1, 6):
+            store.submit(Write(job_id="j1", entries=[entry(n, "x" * 1_000)]), nothing)
+            behind.append(store.behind)
+        await soon(sick)
+        behind.append(store.behind)
+    await store.flush()
+    assert [*behind, store.behind] == [False, False, False, True, True, True, False]
     await store.close()
 
 

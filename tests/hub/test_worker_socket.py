@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from websockets.exceptions import InvalidStatus
 
 from hub.launch import KindInfo
-from tests.hub.serving import Message, Served, serving
+from hub.store import Write
+from tests.hub.serving import Gate, Message, Served, serving, soon
 
 SLOW = KindInfo(kind="slow", title="Slow", doc="", params={}, retries=0, grace_s=0.05)
 
@@ -679,3 +682,30 @@ async def test_only_the_first_attempt_from_outside_may_have_begun_before_it_was_
     ours = await hub.started()
     await ours.open(job=ours.id, attempt=1, started_at=began_at)
     assert (await hub.job(ours.id))["started_at"] > began_at
+
+
+async def test_a_worker_that_says_more_than_the_disk_takes_is_no_longer_read_and_loses_nothing(db: Path) -> None:
+    lines, limit = 120, 64 * 1024
+    async with serving(db, commit_backlog_bytes=limit) as hub:
+        store = hub.service.hub.store
+        gate, behind, most = Gate(store), asyncio.Event(), [0]
+        submit = store.submit
+
+        def counted(write: Write, done: Callable[[], None]) -> None:
+            submit(write, done)
+            most.append(max(most[-1], store.waiting))
+            if store.behind:
+                behind.set()
+
+        store.submit = counted  # type: ignore[method-assign]
+        work = await hub.outside()
+        gate.shut()
+        for n in range(1, lines + 1):
+            await work.tell("entry", level="info", text=f"{n} " + "x" * 4_000)
+        await soon(behind.wait())
+        for _ in range(20):  # in each of these the hub could have read more
+            assert (await hub.http.get("/healthz")).status_code == 200
+        assert most[-1] < limit / 4_000 + 5
+        gate.open()
+        await work.next("ack", n=lines)
+        assert (await hub.events(work.id)).count("entry") == lines
