@@ -25,7 +25,7 @@ from tests.faults.model import lasting
 from tests.serving import PATIENCE_S, HubProcess
 
 BUDGET = settings(
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "3")),
+    max_examples=int(os.environ.get("MODEL_EXAMPLES", "2")),
     stateful_step_count=int(os.environ.get("MODEL_STEPS", "12")),
     derandomize=os.environ.get("MODEL_SEED") != "random",
     deadline=None,
