@@ -1,10 +1,14 @@
-"""`kill -9` at any instant: what was acknowledged is there, once, in order, and each job has one end."""
+"""`kill -9` at any instant: what was acknowledged is there, once, in order, and each job has one end.
+
+50 times while jobs run and cancels fly: `python -m tests.faults.soak --only "kill hub" cancel --faults 100`
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import random
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +54,14 @@ class Reporter:
     async def finish(self, socket: ClientConnection) -> None:
         """Have everything acknowledged, the end too."""
         await self.report_until(socket, self.sent)
-        n = self.sent + 1
-        ending = {"type": "finish", "job": self.job, "attempt": 1, "n": n, "outcome": "succeeded"}
-        await socket.send(json.dumps(ending))
-        while self.acked < n:
+        await self.say_end(socket)
+        while self.acked <= self.sent:
             self.acked = (await self._next(socket, "ack"))["n"]
+
+    async def say_end(self, socket: ClientConnection) -> None:
+        """The end, after all that was sent."""
+        ending = {"type": "finish", "job": self.job, "attempt": 1, "n": self.sent + 1, "outcome": "succeeded"}
+        await socket.send(json.dumps(ending))
 
     async def _send(self, socket: ClientConnection, n: int) -> None:
         entry = {"type": "entry", "job": self.job, "attempt": 1, "n": n, "text": f"line {n}"}
@@ -95,3 +102,30 @@ async def test_what_was_acknowledged_survives_kill_nine_once_and_in_order(tmp_pa
     assert [entry["n"] for entry in entries] == list(range(1, len(entries) + 1))
     assert [entry["event"] for entry in entries if entry["event"].startswith("attempt_")] == ["attempt_succeeded"]
     assert job["status"] == "succeeded"
+
+
+async def test_an_end_that_was_on_its_way_as_the_hub_died_is_delivered_to_the_next_once(tmp_path: Path) -> None:
+    reporter = Reporter()
+    hub = await asyncio.to_thread(HubProcess, tmp_path / "hub.db")
+    try:
+        socket = await reporter.open(hub.socket_url)
+        await reporter.report_until(socket, 5)
+        await reporter.report_until(socket, reporter.sent)
+        hub.process.send_signal(signal.SIGSTOP)
+        await reporter.say_end(socket)  # the kernel has it, and nobody reads it
+        await asyncio.to_thread(hub.kill)
+        hub = await asyncio.to_thread(HubProcess, tmp_path / "hub.db")
+        socket = await reporter.open(hub.socket_url)
+        await reporter.finish(socket)
+        await asyncio.to_thread(hub.kill)  # and as far as this worker knows, it was told nothing again
+        reporter.acked -= 1
+        hub = await asyncio.to_thread(HubProcess, tmp_path / "hub.db")
+        socket = await reporter.open(hub.socket_url)
+        assert reporter.acked == reporter.sent + 1
+        entries = await asyncio.to_thread(hub.log_of, reporter.job or "")
+    finally:
+        await asyncio.to_thread(hub.kill)
+    assert [entry["event"] for entry in entries if entry["event"].startswith("attempt_")] == ["attempt_succeeded"]
+    assert [entry["text"] for entry in entries if entry["event"] == "entry"] == [
+        f"line {n}" for n in range(1, reporter.sent + 1)
+    ]
