@@ -1,8 +1,9 @@
 """Whether peers that take nothing delay those who do: how long updates take to 100 viewers, with and without them.
 
-One worker reports on one job; each report is timed from its sending until each viewer has it, and the next one waits
-until the room's pace allows it, so that nothing but the hub's work is measured. Then five stopped readers with full
-buffers and five half-open viewers join, and leave again. All three spells are of one run on one hub.
+Two hubs, each with a job and its viewers; one of them has five stopped readers with full buffers and five half-open
+viewers besides. They take turns, report by report, so that whatever else the machine does is beside both. Each report
+is timed from its sending until each viewer has it, and waits until the room's pace allows it, so that nothing but the
+hub's work is measured.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from tests.faults.scene import heard
 from tests.serving import HubProcess, hub_process
 
 VIEWERS, STOPPED, HALF_OPEN = 100, 5, 5
-ROUNDS = 60
+WARMING, ROUNDS = 10, 60
 SMALL = 4 * 1024
 FILLING = 200  # entries of 4,000 characters: more than the buffers of viewer and kernel hold
+# Nobody is dropped while it is measured: that would be the end of what it is about.
+LASTING = {"BARCAST_REPORT_BYTES_PER_S": str(1 << 26), "BARCAST_STUCK_S": "600", "BARCAST_PING_S": "600"}
 PACE_S = Settings().update_interval_s
 
 
@@ -111,32 +114,52 @@ def those_who_take_nothing(hub: HubProcess, job: str) -> Iterator[None]:
         yield
 
 
-def spell(work: Work, audience: Audience, rounds: int) -> list[float]:
-    return [delay for _ in range(rounds) for delay in work.delays_s(audience)]
-
-
 def percentile(values: list[float], percent: int) -> float:
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
+class House:
+    """A hub of its own with a job, its worker and its audience.
+
+    Args:
+        folder: for its database.
+        leaving: closes it.
+    """
+
+    def __init__(self, folder: Path, leaving: ExitStack) -> None:
+        folder.mkdir()
+        self.hub = leaving.enter_context(hub_process(folder / "hub.db", **LASTING))
+        self.work = Work(leaving.enter_context(connect(f"{self.hub.socket_url}/ws/worker", compression=None)))
+        self.audience = Audience(self.hub, self.work.job, leaving)
+
+    def fill(self) -> None:
+        self.work.fill(self.audience)
+
+    def delays_s(self) -> list[float]:
+        return self.work.delays_s(self.audience)
+
+
 def test_peers_that_take_nothing_delay_nobody(tmp_path: Path) -> None:
-    with hub_process(tmp_path / "hub.db", BARCAST_REPORT_BYTES_PER_S=str(1 << 26)) as hub, ExitStack() as leaving:
-        work = Work(leaving.enter_context(connect(f"{hub.socket_url}/ws/worker", compression=None)))
-        audience = Audience(hub, work.job, leaving)
-        work.fill(audience)  # both spells come after one of these
-        spell(work, audience, rounds=10)
-        without = spell(work, audience, ROUNDS // 2)
-        with those_who_take_nothing(hub, work.job):
-            work.fill(audience)
-            spell(work, audience, rounds=10)
-            beside = spell(work, audience, ROUNDS)
-        without += spell(work, audience, ROUNDS // 2)
+    alone: list[float] = []
+    beside: list[float] = []
+    with ExitStack() as leaving:
+        quiet, troubled = House(tmp_path / "quiet", leaving), House(tmp_path / "troubled", leaving)
+        leaving.enter_context(those_who_take_nothing(troubled.hub, troubled.work.job))
+        quiet.fill()
+        troubled.fill()
+        for round_ in range(-WARMING, ROUNDS):
+            pair = quiet.delays_s(), troubled.delays_s()
+            if round_ >= 0:
+                alone += pair[0]
+                beside += pair[1]
+        there = troubled.hub.get(f"/api/jobs/{troubled.work.job}")["viewers"]
+        assert there == VIEWERS + STOPPED + HALF_OPEN, "they were there all the time"
     print(
         f"\ndelivery to {VIEWERS} viewers, ms: alone, beside {STOPPED} stopped and {HALF_OPEN} half-open peers, ratio"
     )
     for percent in (50, 90, 99):
-        alone_s, beside_s = percentile(without, percent), percentile(beside, percent)
+        alone_s, beside_s = percentile(alone, percent), percentile(beside, percent)
         print(f"  p{percent}  {alone_s * 1e3:7.2f} {beside_s * 1e3:7.2f}  {beside_s / alone_s:.2f}")
-    # The aim is 1.1 at p99, to be read above: on a shared machine that moves by more from run to run. What is looked
-    # for shows in the median, too: a peer waited for in turn would cost everybody seconds.
-    assert percentile(beside, 50) < 1.5 * percentile(without, 50)
+    # The aim is 1.1 at p99, to be read above: beside other work on the machine that moves by more from run to run.
+    # What is looked for shows in the median, too: a peer waited for in turn would cost everybody seconds.
+    assert percentile(beside, 50) < 2 * percentile(alone, 50)
