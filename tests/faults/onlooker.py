@@ -50,6 +50,7 @@ class Onlooker:
         self.news = asyncio.Event() if news is None else news
         self.line: Line | None = None
         self._last_epoch: str | None = None
+        self._whole: set[str] | None = None  # what the feed holds, while that is being told
         self._asked: dict[str, int] = {}  # the last entry that it knew as it asked, by topic
         self._heard: dict[str, int] = {}  # the number of the entry before the one that comes next, by job
         self._after_s = 0.0
@@ -122,6 +123,7 @@ class Onlooker:
             case "snapshot":
                 for job in message["jobs"]:
                     self._snapshot(job)
+                self._replace({job["id"] for job in message["jobs"]}, end=message.get("end", False))
             case "update":
                 for job in message["jobs"]:
                     self._update(job)
@@ -163,6 +165,8 @@ class Onlooker:
     def _subscribed(self, message: Message) -> None:
         if message["topic"] not in self.topics:
             return  # left meanwhile
+        if message["topic"] == "jobs":
+            self._whole = set()
         gap, job = message["log_gap"], message["topic"].removeprefix("job:")
         self._heard[job] = gap["to"] if gap else self._asked[message["topic"]]
         del self._asked[message["topic"]]
@@ -177,6 +181,15 @@ class Onlooker:
             self.broken.append(f"job {job['id']}: seq {held['seq']}, then a snapshot of {job['seq']}")
         self._outdated(held, job)
         held.update(job)
+
+    def _replace(self, jobs: set[str], *, end: bool) -> None:
+        """What the feed holds any more is told in pieces, up to the last."""
+        if self._whole is None:
+            return
+        self._whole |= jobs
+        if end:
+            self.jobs = {job: held for job, held in self.jobs.items() if job in self._whole}
+            self._whole = None
 
     def _follows(self, job: str) -> bool:
         return "jobs" in self.topics or f"job:{job}" in self.topics

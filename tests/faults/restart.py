@@ -34,7 +34,7 @@ WATCHERS_OF_ALL = 20  # each twentieth viewer watches the feed, the others one j
 STOP_S = 10.0  # what SIGTERM may take
 VIEWER_BYTES = 40 * 1024  # what a viewer that is gone may leave behind: the allocator keeps what it once had
 ROUND_S = 0.05  # between two looks at all viewers
-START_S = 120.0  # for as many processes as are asked for
+START_S = 300.0  # for as many processes as are asked for
 
 
 @dataclass

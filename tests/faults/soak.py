@@ -1,7 +1,7 @@
 """A hub under all kinds of faults, for as long as is asked for, with everything that it promises checked all along.
 
     python -m tests.faults.soak --seconds 3600 --seed 7
-    python -m tests.faults.soak --seconds 600 --seed 7 --only "kill hub" cancel --faults 100
+    python -m tests.faults.soak --seed 7 --only "kill hub" cancel --faults 100
 
 The second one is `kill -9` at 50 instants while jobs run and cancels fly.
 
@@ -30,7 +30,7 @@ from typing import Any
 import psutil
 
 from tests.bench.crowd import raise_file_limit
-from tests.faults.aftermath import check_aftermath, check_database, looking_into, standing
+from tests.faults.aftermath import TERMINAL, check_aftermath, check_database, looking_into, standing
 from tests.faults.onlooker import Onlooker
 from tests.faults.restart import JOBS, end_left
 from tests.faults.schedule import KINDS, Fault, faults
@@ -171,7 +171,7 @@ class Soak:
             viewer.read_on()
 
     async def _cancel(self, fault: Fault) -> None:
-        job = self._pick(fault, [job for job in await self._listed() if job["id"] in self.toil.jobs])
+        job = self._pick(fault, [job for job in await self._listed() if job["status"] not in TERMINAL])
         if job is not None:  # two tabs at once
             await asyncio.gather(self.toil.cancel(job["id"]), self.toil.cancel(job["id"]))
 
@@ -355,7 +355,7 @@ async def soaked(
 def main() -> None:
     """As long as is asked for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seconds", type=float, default=900)
     parser.add_argument("--seed", type=int, default=randrange(1_000_000))
     parser.add_argument("--only", nargs="+", choices=KINDS, default=KINDS)
     parser.add_argument("--viewers", type=int, default=24)
