@@ -214,8 +214,8 @@ class RealTown(RuleBasedStateMachine):
     @rule()
     def cancel(self) -> None:
         answer = self.hub.post(f"{self.path}/cancel", {"reason": "enough"})
-        self.cancelled = answer["status"] != 409
-        assert self.toiler.outcome or answer["cancel"]["requested_at"]
+        self.cancelled = bool(answer.get("cancel"))  # what has ended by itself is not cancelled any more
+        assert self.cancelled or self.toiler.outcome
 
     @rule(resume=st.booleans())
     def pause_or_resume(self, resume: bool) -> None:
