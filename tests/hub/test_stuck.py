@@ -15,7 +15,7 @@ from tests.hub.test_http import problem
 STUBBORN = msgspec.structs.replace(UNLUCKY, kind="stubborn", retries=1, stall_s=0.05)
 ONCE = msgspec.structs.replace(IMPORT, kind="once", stall_s=0.05)
 KINDS = (STUBBORN, ONCE)
-ROUNDS = 8
+ROUNDS = 5
 
 
 async def stuck(hub: Served, kind: str = "stubborn") -> Worker:

@@ -8,10 +8,10 @@ import socket
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import pytest
@@ -21,15 +21,16 @@ from hub.errors import Invalid
 from hub.receiver import Answer, Receiver, addresses
 from hub.settings import Settings
 from hub.signing import Secret
-from tests.hub.receiving import KEY, SECRET, Heard, Played, free_port, receiving, verified
-from tests.hub.serving import IMPORT, UNLUCKY, Served, serving, soon
-from tests.serving import HubProcess, hub_process
+from tests.hub.receiving import KEY, SECRET, Heard, Mood, Played, free_port, receiving, verified
+from tests.hub.serving import IMPORT, UNLUCKY, Served, serving
+from tests.serving import PATIENCE_S, HubProcess, hub_process
 from workers.order import WorkOrder
 from workers.process import _environment
 
-QUICK = {"webhook_backoff_s": 0.01, "webhook_backoff_max_s": 0.05, "webhook_timeout_s": 0.2}
+QUICK = {"webhook_backoff_s": 0.01, "webhook_backoff_max_s": 0.05, "webhook_timeout_s": 1.0}
 STALLS = msgspec.structs.replace(IMPORT, kind="stalls", stall_s=0.05)
 KINDS = (IMPORT, STALLS, UNLUCKY)
+T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -44,6 +45,11 @@ async def telling(db: Path, receiver: Played, **limits: Any) -> AsyncIterator[Se
 async def receiver() -> AsyncIterator[Played]:
     async with receiving() as one:
         yield one
+
+
+async def soon(awaitable: Awaitable[T]) -> T:
+    """What it gives, within bounds."""
+    return await asyncio.wait_for(awaitable, PATIENCE_S)
 
 
 def types(heard: list[Heard]) -> list[str]:
@@ -137,18 +143,19 @@ async def test_what_was_told_outlives_its_job(db: Path, receiver: Played) -> Non
 # ── What the receiver answers ─────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("mood", [500, 429, 404, 301, "cut", "hang", "drip"])
-async def test_what_is_not_taken_is_told_again_as_the_same(db: Path, receiver: Played, mood: Any) -> None:
-    receiver.moods = [mood, 200]
+async def test_what_is_not_taken_is_told_again_as_the_same(db: Path, receiver: Played) -> None:
+    refusing: list[Mood] = [500, 429, 404, 301, "cut", "hang", "drip"]
+    receiver.moods = [*refusing, 200]
     receiver.headers = {"location": receiver.url}
     async with telling(db, receiver) as hub:
         await finished(hub)
         [taken] = await soon(receiver.until(1))
-        assert [one.id for one in receiver.heard] == [taken.id] * 2
-        assert verified(taken)
+        assert {one.id for one in receiver.heard} == {taken.id}
+        assert len(receiver.heard) > len(refusing)
+        assert all(verified(one) for one in receiver.heard)
         await hub.until(lambda: hub.service.webhook and hub.service.webhook.delivered == 1)
         assert hub.service.webhook is not None
-        assert hub.service.webhook.failed == 1
+        assert hub.service.webhook.failed >= len(refusing)  # more on a machine that is too busy to answer in time
 
 
 async def test_an_answer_without_end_is_not_read(db: Path, receiver: Played) -> None:
@@ -284,7 +291,12 @@ async def test_a_name_is_looked_up_and_one_that_is_none_is_said() -> None:
 
 def test_a_name_server_that_is_silent_holds_up_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     released = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] if released.wait() else [])
+
+    def silent(*_: object, **__: object) -> list[object]:
+        released.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
 
     async def ask() -> Answer:
         receiver = Receiver("http://nobody.example/hook", 0.05)
