@@ -97,6 +97,13 @@ class Line(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def drop(self, ends: socket.socket) -> None:
+        """Let go of a socket that never became a line, or did; whoever holds it closes it."""
+        if self._transport is None:
+            ends.close()
+        else:
+            self.cut()
+
     def stop_reading(self) -> None:
         """Take nothing more from the kernel."""
         assert self._transport is not None
@@ -117,13 +124,14 @@ async def dial(port: int, path: str, take: Callable[[Message], None]) -> Line:
     loop, ends = asyncio.get_running_loop(), socket.socket()
     ends.setblocking(False)
     ends.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BYTES)
+    line = Line(path, take)
     try:
         async with asyncio.timeout(OPEN_S):
             await loop.sock_connect(ends, ("127.0.0.1", port))
-            _, line = await loop.create_connection(lambda: Line(path, take), sock=ends)
+            await loop.create_connection(lambda: line, sock=ends)
             status = await line.upgraded
     except (OSError, TimeoutError) as error:
-        ends.close()
+        line.drop(ends)
         raise ConnectionError(f"no hub: {error!r}") from None
     if status != 101:
         line.cut()
