@@ -115,8 +115,8 @@ def test_settings_asks_the_machine_for_nothing_but_its_cores() -> None:
 
 
 def test_the_time_of_day_is_read_in_one_file() -> None:
-    """`clock.py` is the shell around the system's clocks; it knows nothing of the hub."""
-    assert IMPORTS["hub.clock"] == {"__future__", "collections.abc", "time"}
+    """`clock.py` is the shell around the system's clocks and start; it knows nothing of the hub."""
+    assert IMPORTS["hub.clock"] == {"__future__", "collections.abc", "msgspec", "pathlib", "time"}
     service = set(ORDER[: ORDER.index("words")])
     assert {name for name in who_imports("time") if name.removeprefix("hub.") in service} == {"hub.clock"}
 
