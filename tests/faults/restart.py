@@ -175,7 +175,7 @@ class Restart:
 
 def _of(viewer: Onlooker) -> str:
     states = [(job.get("status"), job.get("done")) for job in viewer.jobs.values()]
-    return f"{viewer.topics}, epoch {viewer.epoch}, {states}"
+    return f"{viewer.topics}, epoch {viewer.epoch}, {states}, {viewer.broken}"
 
 
 def most_in_tenth(times_s: list[float]) -> int:
