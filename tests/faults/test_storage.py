@@ -90,13 +90,13 @@ class Work(Client):
 @contextmanager
 def work(hub: HubProcess, **known: Any) -> Iterator[Work]:
     """A worker of new work, or of the job and attempt that are known."""
-    with connect(f"{hub.socket_url}/ws/worker") as socket:
+    with connect(f"{hub.socket_url}/ws/worker", max_queue=None) as socket:
         yield Work(socket).open(**known)
 
 
 @contextmanager
 def viewer(hub: HubProcess, *topics: str) -> Iterator[Client]:
-    with connect(f"{hub.socket_url}/ws") as socket:
+    with connect(f"{hub.socket_url}/ws", max_queue=None) as socket:
         client = Client(socket)
         for number, topic in enumerate(topics):
             client.say("subscribe", id=number, topic=topic)
@@ -123,6 +123,9 @@ def storage(standing: str) -> Callable[[Message], bool]:
 def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """One for all faults: it has to come back from each."""
     with hub_process(tmp_path_factory.mktemp("storage") / "hub.db", **SOON) as running:
+        with work(running) as first, viewer(running, "jobs"):  # what is opened once and stays open is open by then
+            first.tell("finish", n=1, outcome="succeeded")
+            first.acked(1)
         yield running
         assert running.stop() == 0
 
