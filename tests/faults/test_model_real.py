@@ -25,7 +25,7 @@ from tests.faults.model import lasting
 from tests.serving import PATIENCE_S, HubProcess
 
 BUDGET = settings(
-    max_examples=int(os.environ.get("MODEL_EXAMPLES", "2")),
+    max_examples=int(os.environ.get("MODEL_EXAMPLES", "3")),
     stateful_step_count=int(os.environ.get("MODEL_STEPS", "12")),
     derandomize=os.environ.get("MODEL_SEED") != "random",
     deadline=None,
@@ -262,6 +262,7 @@ class RealTown(RuleBasedStateMachine):
         self.viewer.read_until_as(job, entries)
 
     def teardown(self) -> None:
+        self.kill_and_restart()  # once at least
         self.settle()
         self.toiler.cut()
         self.viewer.cut()
