@@ -21,7 +21,7 @@ from playwright.async_api import CDPSession, Page, Route
 from tests.bench.processes import process, told
 from tests.serving import PATIENCE_S, HubProcess, hub_process
 from tests.web.told import ended, job
-from tests.web.windows import chromium
+from tests.web.windows import BROWSER, chromium
 
 JOBS_SEEN, JOBS_MOVING, JOBS_ENDED, PAGE = 500, 200, 10_000, 100
 UPDATES_PER_S = 5  # of each job
@@ -64,7 +64,7 @@ async def test_500_jobs_are_shown_at_once(tmp_path: Path) -> None:
         process("reporters.py", hub.port, JOBS_SEEN, 4, 1, 1, 60, **PIPES) as at,
     ):
         await asyncio.to_thread(told(at).readline)
-        async with chromium(tmp_path) as browser:
+        async with chromium(tmp_path, program=BROWSER) as browser:
             page = await browser.new_page()
             tools = await meter(page)
             await page.goto(hub.url)
@@ -82,7 +82,7 @@ async def test_200_jobs_that_move_leave_a_core_to_others(tmp_path: Path) -> None
     arguments = (JOBS_MOVING, 4, JOBS_MOVING * UPDATES_PER_S, 2, 60)
     with hub_process(tmp_path / "hub.db") as hub, process("reporters.py", hub.port, *arguments, **PIPES) as at:
         await asyncio.to_thread(told(at).readline)
-        async with chromium(tmp_path) as browser:
+        async with chromium(tmp_path, program=BROWSER) as browser:
             page = await browser.new_page(viewport={"width": 1280, "height": 900})
             tools = await meter(page)
             await page.goto(hub.url)
@@ -114,7 +114,7 @@ async def tell_ended(route: Route) -> None:
 
 async def test_thousands_that_have_ended_are_paged_and_scrolled(tmp_path: Path) -> None:
     with hub_process(tmp_path / "hub.db") as hub:
-        async with chromium(tmp_path) as browser:
+        async with chromium(tmp_path, program=BROWSER) as browser:
             page = await browser.new_page(viewport={"width": 1280, "height": 900})
             await page.route("**/api/jobs?*", tell_ended)
             await page.goto(f"{hub.url}/?tab=finished")

@@ -42,7 +42,7 @@ from hub.view import SAFE, TEXT_LENGTH, Curve, Failure, Phase, Status
 from tests.hub.made import said, usual
 from tests.hub.watching import Desk, Screen
 
-STEADY = settings(max_examples=400, stateful_step_count=60, derandomize=True, deadline=None, database=None)
+STEADY = settings(max_examples=150, stateful_step_count=60, derandomize=True, deadline=None, database=None)
 STEADY_GIVEN = settings(max_examples=300, derandomize=True, deadline=None, database=None)
 JOBS, SCREENS = 3, 4
 ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)

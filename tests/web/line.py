@@ -10,7 +10,10 @@ from playwright.async_api import WebSocketRoute
 
 from tests.web.told import Job
 
-CALM = "Math.random = () => 0.5;"  # a page's chance: waits are half of what they may be
+# A page's chance: waits are half of what they may be. And nobody was asked about notices yet, which a browser without
+# windows takes for a no.
+CALM = """Math.random = () => 0.5;
+if (self.Notification) Object.defineProperty(Notification, 'permission', { get: () => 'default' });"""
 COUNTED = """{ const Plain = WebSocket; window.WebSocket = class extends Plain {
   constructor(...given) {
     super(...given);

@@ -70,7 +70,7 @@ async def test_a_view_can_be_read_and_reached_by_everybody(view: View, browser: 
     for theme in ("light", "dark"):
         await in_theme(page, theme)
         assert await axe.violations(rules_for(view)) == []
-        for width in WIDTHS:
+        for width in WIDTHS if theme == "light" else (WIDE,):  # a theme has colours, and no sizes
             await page.set_viewport_size({"width": width, "height": HEIGHT})
             await stage.run(1_000)
             assert {"width": width} | await page.evaluate(AUDIT) == {"width": width} | CLEAN

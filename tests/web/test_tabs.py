@@ -15,7 +15,7 @@ from playwright.async_api import BrowserContext, Page, expect
 from tests.serving import HubProcess, hub_process
 from tests.web.browsing import Worker, opened
 from tests.web.looking import bar_in, row
-from tests.web.windows import chromium
+from tests.web.windows import BROWSER, chromium
 
 JOBS = str(Path(__file__).parent / "mortal.py")
 KEPT_ASIDE: dict[str, Any] = {"ignore_default_args": ["--disable-back-forward-cache"]}
@@ -51,7 +51,7 @@ async def test_three_tabs_share_one_connection_and_miss_nothing_when_the_one_tha
 async def test_a_page_that_was_kept_aside_is_right_when_it_is_come_back_to(hub: HubProcess, tmp_path: Path) -> None:
     worker = await Worker.open(hub)
     await worker.report(done=20)
-    async with chromium(tmp_path, **KEPT_ASIDE) as browser:
+    async with chromium(tmp_path, program=BROWSER, **KEPT_ASIDE) as browser:
         page = await opened(await browser.new_context(), f"{hub.url}/jobs/{worker.job}")
         await page.evaluate(COMES_BACK)
         await expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "10")

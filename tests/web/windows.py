@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,24 +23,26 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+BROWSER = "/usr/bin/chromium"
+# The same engine without a browser's own windows: a page costs a tenth. It keeps no page aside to come back to.
+SHELL = shutil.which("chromium-headless-shell") or BROWSER
 PLACE: dict[str, Any] = {"timezone_id": "UTC", "locale": "en"}  # of staged pages
 
 
 @asynccontextmanager
-async def chromium(folder: Path, *, sans: str = "Inter", **launch: Any) -> AsyncIterator[Browser]:
+async def chromium(folder: Path, *, sans: str = "Inter", program: str = SHELL, **launch: Any) -> AsyncIterator[Browser]:
     """The system's Chromium.
 
     Args:
         folder: for the configuration of its fonts.
         sans: the font of all that is not code.
+        program: `SHELL`, or the whole `BROWSER`.
         launch: more of Playwright's, `args` beside the usual ones.
     """
     environ: dict[str, str | float | bool] = {**os.environ, **installed(folder, sans)}
     args = [*FLAGS, *launch.pop("args", [])]
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=args, env=environ, **launch
-        )
+        browser = await playwright.chromium.launch(executable_path=program, args=args, env=environ, **launch)
         yield browser
         await browser.close()
 
