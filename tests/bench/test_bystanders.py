@@ -24,7 +24,7 @@ from tests.faults.scene import heard
 from tests.serving import HubProcess, hub_process
 
 VIEWERS, STOPPED, HALF_OPEN = 100, 5, 5
-WARMING, ROUNDS = 10, 60
+WARMING, ROUNDS = 10, 40
 SMALL = 4 * 1024
 FILLING = 200  # entries of 4,000 characters: more than the buffers of viewer and kernel hold
 # Nobody is dropped while it is measured: that would be the end of what it is about.
