@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from tests.serving import PATIENCE_S, HubProcess
 
 ROOT = Path(__file__).parent.parent
+COMPILING_S = 4 * PATIENCE_S  # a command may be a compiler that has never seen its libraries
 
 
 class Page:
@@ -52,7 +53,7 @@ def run(command: list[str], cwd: Path, url: str) -> subprocess.CompletedProcess[
     kept = {"XDG_STATE_HOME": str(cwd / "state"), "PYTHONPATH": str(ROOT), "PATH": path}
     environ = {**os.environ, **kept, "BARCAST_URL": url}
     return subprocess.run(
-        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        command, cwd=cwd, env=environ, capture_output=True, text=True, timeout=COMPILING_S, check=False
     )
 
 

@@ -18,7 +18,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from tests.faults.aftermath import check_aftermath
 from tests.serving import PATIENCE_S, HubProcess
 
-KILLS = 12
+KILLS = 8
 WINDOW = 40  # messages under way without an acknowledgement
 KEEP_ALL = {"BARCAST_LOG_ENTRIES_PER_JOB": "100000"}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.faults.restart import restarted
 from tests.serving import PATIENCE_S
 
-VIEWERS, JOBS = 100, 2
+VIEWERS, JOBS = 60, 2
 
 
 async def test_after_each_restart_all_viewers_are_right_and_all_work_goes_on_where_it_was(tmp_path: Path) -> None:
