@@ -122,7 +122,7 @@ export class App {
 
   get #heard() {
     const { connection, store } = this;
-    return heard(connection.state, store.machineNow(), navigator.onLine, store.state.ahead_ms);
+    return heard(connection.state, store.machineNow(), () => navigator.onLine, store.state.ahead_ms);
   }
 
   /** @param {string} kind @returns {import('./story.js').Setting} what a job of this kind is told with */

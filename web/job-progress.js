@@ -242,7 +242,7 @@ export class JobProgress extends HTMLElement {
 
   /** @param {Hub} hub @param {string} kind @param {number} now_ms @returns {Setting} */
   #setting(hub, kind, now_ms) {
-    const { now, lost_at } = heard(hub.link, now_ms, navigator.onLine, hub.state.ahead_ms);
+    const { now, lost_at } = heard(hub.link, now_ms, () => navigator.onLine, hub.state.ahead_ms);
     const allowed = hub.state.may?.control ?? hub.api.origin === location.origin; // only a socket is told
     const control = this.hasAttribute('controls') && allowed;
     if (control && !kinds.has(hub)) learnKinds(hub);

@@ -22,16 +22,16 @@ export const isOffline = (link, now_ms, online) =>
  * What is told of a job's time while the hub may not be heard, on the hub's clock.
  * @param {Link} link
  * @param {number} now_ms  this machine's clock
- * @param {boolean} online
+ * @param {() => boolean} online  asked only where it matters: this runs for each row of a list
  * @param {number} ahead_ms  of the hub's clock
  * @returns {{now: number, lost_at: number|null}}  `now` stands still soon after the hub is no longer heard, because
  *   nothing is known of what goes on; `lost_at`: since when, once that matters
  */
 export function heard(link, now_ms, online, ahead_ms) {
   const { lost_ms } = link;
-  const now = lost_ms === null ? now_ms : Math.min(now_ms, lost_ms + SILENT_MS);
-  const lost_at = lost_ms !== null && isOffline(link, now_ms, online) ? lost_ms + ahead_ms : null;
-  return { now: now + ahead_ms, lost_at };
+  if (lost_ms === null) return { now: now_ms + ahead_ms, lost_at: null };
+  const lost_at = isOffline(link, now_ms, online()) ? lost_ms + ahead_ms : null;
+  return { now: Math.min(now_ms, lost_ms + SILENT_MS) + ahead_ms, lost_at };
 }
 
 /** @param {Link} link @returns {Pill} */
