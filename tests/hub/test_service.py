@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -557,6 +558,7 @@ async def test_mounted_a_slow_viewer_ends_up_right_and_a_stuck_one_is_dropped(db
         watcher, stuck = await hub.watching(f"job:{work.id}"), await hub.watching(f"job:{work.id}")
         await watcher.job(work.id, viewers=2)
         stuck.stop_reading()
+        stuck.socket.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         writing = asyncio.create_task(keep_writing(work))
         await watcher.job(work.id, viewers=1)
         writing.cancel()

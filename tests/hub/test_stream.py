@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -224,7 +225,9 @@ async def test_a_reader_that_takes_nothing_is_dropped_and_one_that_reads_stays(d
         work = await hub.outside()
         async with reading(hub, f"/api/jobs/{work.id}/stream") as reader:
             await reader.next("snapshot")
-            stuck_reader, stuck_writer = await asyncio.open_connection("127.0.0.1", hub.port, limit=1024)
+            small = socket.create_connection(("127.0.0.1", hub.port))
+            small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # soon full
+            stuck_reader, stuck_writer = await asyncio.open_connection(sock=small, limit=1024)
             stuck_writer.write(f"GET /api/jobs/{work.id}/stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
             assert (await soon(stuck_reader.readline())).split()[1] == b"200"
             await reader.job(viewers=2)
