@@ -32,7 +32,7 @@ from hub.store import Store
 from hub.transport import SocketOutlet
 from hub.viewer import Viewer
 
-BOUND_S = 10.0
+BOUND_S = 30.0
 QUICK = {"derived_interval_s": 0.02, "update_interval_s": 0.005, "save_interval_s": 0.05, "retry_after_s": 0.25}
 PARAMS = {"type": "object", "properties": {"path": {"type": "string"}}}
 IMPORT = KindInfo(kind="import-orders", title="Import {path}", doc="Imports orders.", params=PARAMS)

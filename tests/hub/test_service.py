@@ -227,7 +227,7 @@ async def test_the_hubs_absence_is_no_stall(db: Path) -> None:
 
 
 async def test_the_hubs_absence_gives_no_lost_worker_up(db: Path) -> None:
-    async with serving(db, lease_s=0.02) as hub:
+    async with serving(db, lease_s=0.5) as hub:
         work = await hub.outside()
         await (await hub.watching(f"job:{work.id}")).job(work.id, status="lost")
         state = hub.service.hub.jobs[work.id].job.state
