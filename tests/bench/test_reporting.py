@@ -38,7 +38,7 @@ from workers.rehearsal import Rehearsal
 SAMPLES, BATCH = 1_000_000, 50_000
 PAIRS = 5
 ITEMS = 400_000
-ROUNDS = 6
+ROUNDS = 9
 LIMITS = {
     "track": (0.1, "tqdm()"),
     "track list": (0.1, "tqdm()"),
