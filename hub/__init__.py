@@ -21,7 +21,6 @@ The floors of the house; each file imports only from those before it (a test rea
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,12 +28,9 @@ if TYPE_CHECKING:
     from hub.hub import Hub
     from hub.settings import Settings
 
-__all__ = ["Hub", "Settings", "__version__", "create_app"]
+    __version__: str
 
-try:
-    __version__ = version("barcast")
-except PackageNotFoundError:  # run from a checkout that was never installed
-    __version__ = "0.0.0"
+__all__ = ["Hub", "Settings", "__version__", "create_app"]
 
 WHERE = {"create_app": "hub.app", "Hub": "hub.hub", "Settings": "hub.settings"}
 
@@ -43,6 +39,18 @@ def __getattr__(name: str) -> Any:
     """The public names, fetched on first use: a worker that needs the messages alone loads no server."""
     from importlib import import_module
 
+    if name == "__version__":
+        return _version()
     if name not in WHERE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(WHERE[name]), name)
+
+
+def _version() -> str:
+    """Loading what reads it takes longer than loading what most processes need of this package."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("barcast")
+    except PackageNotFoundError:  # run from a checkout that was never installed
+        return "0.0.0"
