@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -22,7 +23,6 @@ class Onlooker:
         port: the hub's, which stays the same.
         topics: what it follows.
         chance: for its jitter.
-        news: set whenever it is told something; it may be shared.
 
     Attributes:
         jobs: what it holds of each job.
@@ -33,9 +33,10 @@ class Onlooker:
         tries: the times of all its attempts to come back.
         held_off: times at which it was asked to wait, and until when.
         holes: how often updates were skipped, so that it had to ask again.
+        news: set whenever it is told something.
     """
 
-    def __init__(self, port: int, topics: list[str], chance: Random, news: asyncio.Event | None = None) -> None:
+    def __init__(self, port: int, topics: list[str], chance: Random) -> None:
         self.port = port
         self.topics = topics
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -47,7 +48,7 @@ class Onlooker:
         self.held_off: list[tuple[float, float]] = []
         self.holes = 0
         self.reads = True
-        self.news = asyncio.Event() if news is None else news
+        self.news = asyncio.Event()
         self.line: Line | None = None
         self._last_epoch: str | None = None
         self._whole: set[str] | None = None  # what the feed holds, while that is being told
@@ -111,6 +112,13 @@ class Onlooker:
         self.lines.pop(job, None)
         if self.line is not None:
             self.line.say(type="unsubscribe", id=1, topic=topic)
+
+    async def until(self, right: Callable[[Onlooker], bool]) -> float:
+        """Wait until something holds of it; returns when it did, on the monotonic clock."""
+        while not right(self):
+            self.news.clear()
+            await self.news.wait()
+        return time.monotonic()
 
     # ── What it is told ───────────────────────────────────────────────────────
 

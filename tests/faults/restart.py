@@ -33,7 +33,6 @@ JOBS = str(Path(__file__).parent / "works" / "steady.py")
 WATCHERS_OF_ALL = 20  # each twentieth viewer watches the feed, the others one job each
 STOP_S = 10.0  # what SIGTERM may take
 VIEWER_BYTES = 40 * 1024  # what a viewer that is gone may leave behind: the allocator keeps what it once had
-ROUND_S = 0.05  # between two looks at all viewers
 START_S = 300.0  # for as many processes as are asked for
 
 
@@ -102,15 +101,15 @@ class Restart:
 
     async def until(self, right: Callable[[Onlooker], bool], within_s: float) -> list[float]:
         """Wait until it holds of each viewer; returns when it did, in seconds from now."""
-        began_s, waiting, took_s = time.monotonic(), list(self.viewers), []
-        while waiting:
-            now_s = time.monotonic() - began_s
-            still = [viewer for viewer in waiting if not right(viewer)]
-            took_s += [now_s] * (len(waiting) - len(still))
-            waiting = still
-            assert not still or now_s < within_s, f"{len(still)} viewers were not right: {_of(still[0])}"
-            await asyncio.sleep(ROUND_S)
-        return took_s
+        began_s = time.monotonic()
+        waits = [asyncio.ensure_future(viewer.until(right)) for viewer in self.viewers]
+        try:
+            async with asyncio.timeout(within_s):
+                return [at_s - began_s for at_s in await asyncio.gather(*waits)]
+        except TimeoutError:
+            still = [viewer for viewer in self.viewers if not right(viewer)]
+            assert not still, f"{len(still)} viewers were not right: {_of(still[0])}"
+            raise
 
     async def go_away(self, how: str) -> float:
         """End the hub and start it again; returns for how long nobody was there."""

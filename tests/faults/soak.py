@@ -229,14 +229,18 @@ class Soak:
     async def _settle(self, fault: str) -> None:
         """Wait until every viewer knows at least what the hub says now."""
         told = {job["id"]: job for job in await self._listed()}
-        asked_s, waiting = time.monotonic(), list(self.viewers)
-        while waiting:
-            waiting = [viewer for viewer in waiting if not _knows(viewer, told)]
-            now_s = time.monotonic()
-            late = [v for v in waiting if v.epoch and now_s - max(v.came_at_s, asked_s) > self._within_s]
-            assert not late, f"{len(late)} viewers are not right {self._within_s:g} s after {fault}: {_of(late, told)}"
-            assert now_s - asked_s < 2 * PATIENCE_S, f"{len(waiting)} viewers did not come back after {fault}"
-            await asyncio.sleep(0.02)
+        async with asyncio.TaskGroup() as waits:
+            for viewer in self.viewers:
+                waits.create_task(self._gets_right(viewer, told, fault))
+
+    async def _gets_right(self, viewer: Onlooker, told: dict[str, dict[str, Any]], fault: str) -> None:
+        """Each has its time from now, or from its return if that is later; and to return, there is time, too."""
+        asked_s = time.monotonic()
+        while not _knows(viewer, told):
+            here = viewer.epoch is not None
+            by_s = max(viewer.came_at_s, asked_s) + self._within_s if here else asked_s + 2 * PATIENCE_S
+            assert time.monotonic() < by_s, f"not {'right' if here else 'back'} after {fault}: {_of(viewer, told)}"
+            await _news(viewer, by_s)
 
     async def _check(self, fault: str) -> None:
         """Everything that must hold at all times."""
@@ -270,7 +274,7 @@ class Soak:
         by_s = time.monotonic() + PATIENCE_S
         while viewer.ends(job) != ends:
             assert time.monotonic() < by_s, f"job {job}: stored are the ends {ends}, seen {viewer.ends(job)}"
-            await asyncio.sleep(0.02)
+            await _news(viewer, by_s)
 
     async def _end(self, toiling: asyncio.Task[None], runs: list[asyncio.Task[None]]) -> None:
         self.toil.resting = True
@@ -312,8 +316,15 @@ def _knows(viewer: Onlooker, told: dict[str, dict[str, Any]]) -> bool:
     )
 
 
-def _of(late: list[Onlooker], told: dict[str, dict[str, Any]]) -> str:
-    viewer = late[0]
+async def _news(viewer: Onlooker, by_s: float) -> None:
+    """Wait until a viewer is told something more, or for a time on the monotonic clock."""
+    viewer.news.clear()
+    with suppress(TimeoutError):
+        async with asyncio.timeout_at(by_s):
+            await viewer.news.wait()
+
+
+def _of(viewer: Onlooker, told: dict[str, dict[str, Any]]) -> str:
     held = {job: state["seq"] for job, state in viewer.jobs.items() if job in told and state["seq"] < told[job]["seq"]}
     return f"{viewer.topics} holds {held} of { ({job: told[job]['seq'] for job in held}) }"
 
