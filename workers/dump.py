@@ -1,7 +1,9 @@
 """Where a child process is, told without its interpreter: `faulthandler` writes to a file when a signal comes.
 
-That works while other code holds the interpreter's lock. The signal goes to a thread of ours, so that no system
-call of the job's own is cut short by it.
+That works while other code holds the interpreter's lock. The signal goes to the thread that does the work, which tells
+of itself alone: what the frames of another thread are can only be seen while that one does not run, and looking at them
+nevertheless ends the process now and then. The system goes on with the call that the signal came into, unless it is one
+that never is gone on with (signal(7): sleeping and polling), which Python itself repeats.
 """
 
 from __future__ import annotations
@@ -20,29 +22,23 @@ from pathlib import Path
 
 import msgspec
 
-from workers.stack import OURS, bounded
+from workers.stack import bounded
 
 SIGNAL = signal.SIGUSR2
 WAIT_S = 2.0  # for the whole dump
 STEP_S = 0.02
-SOCKET = "/websockets/sync/"
 MOST_BYTES = 256 * 1024
-BLOCK = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+) \(most recent call first\):$", re.MULTILINE)
 FRAME = re.compile(r'^  File "(.*)", line (\d+) in (.*)$')
 
 
-class Threads(msgspec.Struct):
+class Head(msgspec.Struct):
     """First line of the file.
 
     Attributes:
-        job: the thread that does the work.
-        ours: those that need not be told.
-        listening: the system's number of one of ours.
+        thread: the system's number of the one that does the work.
     """
 
-    job: int
-    ours: list[int]
-    listening: int
+    thread: int
 
 
 # ── In the child ──────────────────────────────────────────────────────────────
@@ -50,10 +46,10 @@ class Threads(msgspec.Struct):
 
 @contextlib.contextmanager
 def findable(path: Path) -> Iterator[None]:
-    """Write to a file where all threads are when the signal comes; nothing where the file cannot be written.
+    """Write to a file where this thread is when the signal comes; nothing where the file cannot be written.
 
     Args:
-        path: its first line says that the signal is awaited. The threads of ours run already.
+        path: its first line says that the signal is awaited.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,9 +58,9 @@ def findable(path: Path) -> Iterator[None]:
         yield
         return
     signal.signal(SIGNAL, signal.SIG_IGN)  # what comes back in the end: one that comes late ends nothing
-    faulthandler.register(SIGNAL, descriptor, all_threads=True)
+    faulthandler.register(SIGNAL, descriptor, all_threads=False)
     try:
-        os.write(descriptor, msgspec.json.encode(_threads()) + b"\n")
+        os.write(descriptor, msgspec.json.encode(Head(threading.get_native_id())) + b"\n")
         yield
     finally:
         path.unlink(missing_ok=True)
@@ -72,17 +68,11 @@ def findable(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _threads() -> Threads:
-    ours = [thread for thread in threading.enumerate() if thread.name.startswith(OURS)]
-    listening = next((thread.native_id for thread in ours if thread.native_id), threading.get_native_id())
-    return Threads(threading.get_ident(), [thread.ident for thread in ours if thread.ident], listening)
-
-
 # ── In the hub ────────────────────────────────────────────────────────────────
 
 
 def ask(pid: int, path: Path) -> str | None:
-    """Where all threads of a process are. Blocks for up to two seconds.
+    """Where the thread that does a process's work is. Blocks for up to two seconds.
 
     Args:
         pid: a process that runs.
@@ -92,13 +82,13 @@ def ask(pid: int, path: Path) -> str | None:
         the text, or None where it does not listen or could not be asked.
     """
     try:
-        head = path.read_bytes().partition(b"\n")[0] + b"\n"
-        threads = msgspec.json.decode(head, type=Threads)
+        first = path.read_bytes().partition(b"\n")[0] + b"\n"
+        head = msgspec.json.decode(first, type=Head)
         if not _listens(pid):
             return None
-        os.truncate(path, len(head))
-        _signal(pid, threads.listening)
-        return readable(_written(path, len(head)), threads) or None
+        os.truncate(path, len(first))
+        _signal(pid, head.thread)
+        return readable(_written(path, len(first))) or None
     except (OSError, ValueError, RecursionError):
         return None
 
@@ -131,25 +121,11 @@ def _written(path: Path, start: int) -> str:
         return file.read(MOST_BYTES).decode("utf-8", "replace")
 
 
-def readable(text: str, threads: Threads) -> str:
-    """A dump as tracebacks are elsewhere: the call that runs last, with source lines; the job's thread first."""
-    _, *parts = BLOCK.split(text)
-    found = {int(ident, 16): lines for ident, lines in zip(parts[::2], parts[1::2], strict=True)}
-    told = {ident: lines for ident, lines in found.items() if ident not in threads.ours and not _is_socket(lines)}
-    order = sorted(told, key=lambda ident: ident != threads.job)
-    return bounded("\n".join(_block(ident == threads.job, found[ident]) for ident in order))
-
-
-def _is_socket(lines: str) -> bool:
-    """Whether it is one of the threads that our socket brings along."""
-    theirs = [line for line in lines.strip().split("\n") if '/threading.py"' not in line]
-    return bool(theirs) and SOCKET in theirs[-1]
-
-
-def _block(is_job: bool, lines: str) -> str:
-    frames = [_frame(line) for line in reversed(lines.strip("\n").split("\n"))]
-    name = "The job's thread" if is_job else "Thread"
-    return f"{name} (most recent call last):\n" + "".join(frames)
+def readable(text: str) -> str:
+    """A dump as tracebacks are elsewhere: the call that runs last, with source lines; empty for an empty one."""
+    _, *lines = text.strip("\n").split("\n")
+    frames = "".join(_frame(line) for line in reversed(lines))
+    return bounded(f"The job's thread (most recent call last):\n{frames}") if lines else ""
 
 
 def _frame(line: str) -> str:

@@ -134,9 +134,21 @@ def print_much(job: Job) -> None:
 
 
 @job("hold-the-interpreter")
-def hold_the_interpreter(job: Job, seconds: int = 600) -> None:
-    """Sleeps in C without letting any other thread of Python run."""
-    ctypes.PyDLL(None).sleep(seconds)
+def hold_the_interpreter(job: Job) -> None:
+    """Waits in C, for what nobody writes, without letting any other thread of Python run."""
+    reading, _ = os.pipe()
+    ctypes.PyDLL(None).read(reading, ctypes.create_string_buffer(1), 1)
+
+
+@job("recurse")
+def recurse(job: Job) -> None:
+    """Calls and returns all the time."""
+    while True:
+        fibonacci(20)
+
+
+def fibonacci(n: int) -> int:
+    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)
 
 
 @job("sleep-in-python")
