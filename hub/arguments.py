@@ -13,6 +13,7 @@ from hub.errors import Invalid
 from hub.view import SAFE
 
 TEXT_ONLY = frozenset({"string", "null"})
+QUOTED = 80  # characters of what came, in a refusal
 
 
 def pairs(arguments: Iterable[str]) -> dict[str, str]:
@@ -25,13 +26,19 @@ def pairs(arguments: Iterable[str]) -> dict[str, str]:
     for argument in arguments:
         name, equals, value = argument.partition("=")
         if not name or not equals:
-            raise Invalid(f"expected name=value, got {argument[:80]!r}")
+            raise Invalid(f"expected name=value, got {_quoted(argument)}")
         if not _is_text(argument):
-            raise Invalid("expected text in UTF-8, got other bytes", name.encode("utf-8", "replace").decode())
+            raise Invalid("expected text in UTF-8, got other bytes", name[:QUOTED].encode("utf-8", "replace").decode())
         if name in found:
-            raise Invalid("expected one value, got two", name)
+            raise Invalid("expected one value, got two", name[:QUOTED])
         found[name] = value
     return found
+
+
+def _quoted(text: str) -> str:
+    """What came, short enough for a refusal: a sign that cannot be shown takes up to ten characters as an escape."""
+    quoted = repr(text[:QUOTED])
+    return quoted if len(quoted) <= QUOTED + 2 else f"{quoted[:QUOTED]}…"
 
 
 def _is_text(argument: str) -> bool:
@@ -58,7 +65,7 @@ def parameters(arguments: Iterable[str], schema: Mapping[str, Any], *, here: Pat
     found: dict[str, Any] = {}
     for name, value in pairs(arguments).items():
         if name not in known:
-            raise Invalid(f"expected one of {', '.join(known) or 'no parameters'}, got {name[:80]!r}")
+            raise Invalid(f"expected one of {', '.join(known) or 'no parameters'}, got {_quoted(name)}")
         found[name] = parameter(name, value, known[name], here)
     return found
 
@@ -79,9 +86,9 @@ def parameter(name: str, text: str, schema: Mapping[str, Any], here: Path | None
     except (msgspec.DecodeError, RecursionError):
         if not types or "string" in types:
             return text
-        raise Invalid(f"expected {' or '.join(sorted(types))} as JSON, got {text[:80]!r}", name) from None
+        raise Invalid(f"expected {' or '.join(sorted(types))} as JSON, got {_quoted(text)}", name) from None
     if unsafe_number(value) is not None:
-        raise Invalid(f"expected finite numbers up to {SAFE}, got {text[:80]!r}", name)
+        raise Invalid(f"expected finite numbers up to {SAFE}, got {_quoted(text)}", name)
     return value
 
 
@@ -89,7 +96,7 @@ def _expanded(name: str, text: str) -> Path:
     try:
         return Path(text).expanduser()
     except RuntimeError as error:  # whose home is not known
-        raise Invalid(f"{error}, got {text[:80]!r}", name) from None
+        raise Invalid(f"{error}, got {_quoted(text)}", name) from None
 
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:

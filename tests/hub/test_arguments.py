@@ -93,3 +93,14 @@ def test_a_name_that_comes_twice_is_refused() -> None:
 
 def test_types_of_nothing_are_anything() -> None:
     assert types_of({}) == set()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["\udcff" * 90], ["\U000e0001" * 90], ["x" * 5_000 + "=\udcff"], ["x" * 5_000 + "=1"] * 2],
+    ids=["bytes that are no text", "signs that cannot be shown", "a name of a wrong value", "a name that comes twice"],
+)
+def test_however_long_it_is_a_refusal_stays_short(arguments: list[str]) -> None:
+    with pytest.raises(Invalid) as refused:
+        pairs(arguments)
+    assert len(str(refused.value)) < 200
