@@ -1,269 +1,118 @@
-"""Whatever reads bytes or text from outside, given any: it takes them, or refuses them by a cause of its own.
+"""All that decodes what comes from outside, led by coverage, for as long as wanted.
 
-`TARGETS` are the readers, each as a function of bytes that ends well or raises what it must not. Hypothesis tries them
-with every run of the tests (`test_fuzz.py`); led by coverage, with atheris (`pip install atheris`), for as long as
-wanted, by command:
+Needs atheris (`python -m pip install atheris`), which nothing else does:
 
     python -m tests.faults.fuzz --seconds 300
-    python -m tests.faults.fuzz --seconds 300 --only worker_json settings
+    python -m tests.faults.fuzz --seconds 300 --decoder worker_json settings
+
+Each decoder has so many seconds and a process of its own. For each is said how many inputs were tried and, where one
+was found that is neither taken nor refused, or takes over 10 s, which; the exit status is then 1. Coverage is that of
+our own functions: of msgspec, which is C, only what it answers is seen.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib
+import importlib.util
+import os
 import re
 import subprocess
 import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-import msgspec
+from tests.faults.decoders import TARGETS
 
-from hub import auth
-from hub.answers import decode, same, takes_gzip
-from hub.arguments import parameters
-from hub.codec import Codec, Encoding, encode, to_viewer_codec, to_worker_codec, viewer_codec, worker_codec
-from hub.errors import PeerError
-from hub.outside import REPORTS, HttpNumbers
-from hub.protocol import HttpControl, HttpStart
-from hub.reader import Reader
-from hub.settings import Settings, load
-from hub.stream import since_of
-from workers import address, afterwards, spool
-from workers.bars import Bars
-from workers.desk import BUFFER_BYTES, bar_of
-from workers.meter import Meter
-from workers.patterns import Patterns
-from workers.printed import LINE_LENGTH, Printed
-from workers.reading import number
-
-Target = Callable[[bytes], None]
-TARGETS: dict[str, Target] = {}
-BETWEEN = b"\0"  # of the parts of one input
-LONGEST = 400  # characters of a refusal
-KINDS: Mapping[str, Any] = {
-    "properties": {
-        "text": {"type": "string"},
-        "number": {"type": "number"},
-        "maybe": {"anyOf": [{"type": "integer"}, {"type": "null"}]},
-        "path": {"type": "string", "format": "path"},
-        "any": {},
-        "choice": {"enum": ["a", "b"]},
-    }
-}
-OWN = (r"(?P<done>\S+) of (?P<total>\S+)(?P<unit>.*)", r"(?P<percent>.+)")
-
-
-def target(function: Target) -> Target:
-    """Have a function tried."""
-    TARGETS[function.__name__] = function
-    return function
-
-
-def text_of(raw: bytes) -> str:
-    """Text as it comes from the system's arguments, variables and file names: bytes that are no UTF-8 are kept."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def _taken(read: Callable[[], Any]) -> Any:
-    """What was read; None where it was refused, in a sentence for people."""
-    refusal = ""
-    try:
-        return read()
-    except PeerError as error:
-        refusal = str(error)
-    assert 0 < len(refusal) < LONGEST
-    return None
-
-
-# ── Messages ──────────────────────────────────────────────────────────────────
-
-
-def _message(codec: Codec[Any], encoding: Encoding, raw: bytes) -> None:
-    """What is taken stays the same, however often it is passed on."""
-    codec.request_id(raw)
-    message = _taken(lambda: codec.decode(raw))
-    if message is not None:
-        again = encode(message, encoding)
-        assert encode(codec.decode(again), encoding) == again
-
-
-def _messages(name: str, make: Callable[[Encoding], Codec[Any]], encoding: Encoding) -> None:
-    codec = make(encoding)
-    TARGETS[f"{name}_{encoding}"] = lambda raw: _message(codec, encoding, raw)
-
-
-for _encoding in ("json", "msgpack"):
-    _messages("viewer", viewer_codec, _encoding)
-    _messages("worker", worker_codec, _encoding)
-    _messages("to_viewer", to_viewer_codec, _encoding)
-    _messages("to_worker", to_worker_codec, _encoding)
-
-
-@target
-def bodies(raw: bytes) -> None:
-    """HTTP bodies; every kind of them is made of the same bytes."""
-    extra = {"job": "j", "attempt": 1, "n": 1}
-    structs: list[type[msgspec.Struct]] = [HttpStart, HttpControl, HttpNumbers, *REPORTS.values()]
-    for struct in structs:
-        told = extra if struct in REPORTS.values() else None
-        body = _taken(lambda struct=struct, told=told: decode(raw, struct, told))  # type: ignore[misc]
-        if body is not None:
-            again = msgspec.json.encode(body)
-            assert msgspec.json.encode(decode(again, struct)) == again
-
-
-# ── Text around messages ──────────────────────────────────────────────────────
-
-
-@target
-def headers(raw: bytes) -> None:
-    """Headers, as Starlette gives them."""
-    text = raw.decode("latin-1")
-    first, _, second = text.partition("\0")
-    auth.token_of(text)
-    since_of(text)
-    same('"e-1"', text)
-    takes_gzip(text)
-    checks: list[Callable[[], None]] = [
-        lambda: auth.check_host(text),
-        lambda: auth.check_origin(first, second, "http"),
-        lambda: auth.check_embedded(first, second, text),
-        lambda: auth.check_token(text, "expected", needed=True),
-    ]
-    for check in checks:
-        with contextlib.suppress(PeerError):
-            check()
-
-
-@target
-def cursors(raw: bytes) -> None:
-    """The `after` of a list."""
-
-    async def nothing(sql: str, values: Mapping[str, Any]) -> list[Any]:
-        assert -(2**63) <= values["created_at"] < 2**63
-        return []
-
-    listing = Reader(nothing).jobs(after=raw.decode("utf-8", "replace"))
-    with contextlib.suppress(StopIteration, PeerError):
-        listing.send(None)
-    listing.close()
-
-
-@target
-def settings(raw: bytes) -> None:
-    """Variables of the environment: one for all, each of another type."""
-    text = text_of(raw.replace(b"\0", b""))
-    for name in Settings.__struct_fields__:
-        _taken(lambda name=name: load({}, {f"BARCAST_{name.upper()}": text}))  # type: ignore[misc]
-
-
-@target
-def arguments(raw: bytes) -> None:
-    """`name=value` on a command line."""
-    parts = [text_of(part) for part in raw.split(BETWEEN)]
-    found = _taken(lambda: parameters(parts, KINDS, here=Path("/")))
-    assert found is None or msgspec.json.encode(found)
-
-
-# ── What workers read ─────────────────────────────────────────────────────────
-
-
-@target
-def printed(raw: bytes) -> None:
-    """A program's output: the same lines wherever its blocks end, without control codes, and bounded."""
-    whole, pieces = Printed(), Printed()
-    at_once = whole.feed(raw)[1]
-    in_parts = [line for byte in raw[:LINE_LENGTH] for line in pieces.feed(bytes([byte]))[1]]
-    lines = [*at_once, *in_parts, whole.rest, pieces.rest]
-    assert all(len(line) <= LINE_LENGTH and not re.search(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]", line) for line in lines)
-    assert len(raw) > LINE_LENGTH or at_once == in_parts
-
-
-@target
-def patterns(raw: bytes) -> None:
-    """Lines of any program: a reading is one that the hub takes."""
-    every = [Patterns(), *(Patterns([one]) for one in OWN)]
-    for line in raw.decode("utf-8", "replace").split("\n"):
-        number(line)
-        for reader in every:
-            reading = reader.read(line)
-            if reading is not None:
-                assert 0 <= reading.done <= (reading.total or reading.done)
-
-
-@target
-def own_patterns(raw: bytes) -> None:
-    """Regular expressions of one's own; they are not tried on anything, because they may take for ever."""
-    with contextlib.suppress(PeerError), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        Patterns([raw.decode("utf-8", "replace")])
-
-
-class _Board:
-    def phase(self, name: str, total: Any, unit: str | None) -> Meter:
-        assert 0 < len(name) <= 256
-        return Meter(total, unit, 0)
-
-    def message(self, text: str) -> None:
-        assert isinstance(text, str)
-
-
-@target
-def bars(raw: bytes) -> None:
-    """What a script tells of its bars."""
-    shown = Bars(_Board())
-    for line in raw[:BUFFER_BYTES].split(b"\n"):
-        if (bar := bar_of(line)) is not None:
-            shown.show(bar)
-
-
-@target
-def files(raw: bytes) -> None:
-    """What stands in files that other processes left."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "file"
-        path.write_bytes(raw)
-        address.from_file(path)()
-        spool.read(path)
-        afterwards._attempt(path)
-
-
-# ── By command ────────────────────────────────────────────────────────────────
+FOLDER = "FUZZ_FOLDER"  # the variable that tells a decoder's process where to write
+SAID_LENGTH = 3_000  # of what was said of a failure, from its end
+SEEDS = (
+    b'{"type":"hello","token":"t","visible":true}',
+    b'{"type":"subscribe","id":1,"topic":"job:j","since":{"epoch":"e","seq":1,"log":2}}',
+    b'{"type":"start","id":"a","kind":"k","params":{"n":[1.5,null,{"a":"\\u00e9"}]},"tags":{"a":"b"},"priority":1}',
+    b'{"type":"cancel","id":1,"job":"j","reason":"r","force":true}',
+    b'{"type":"open","id":1,"kind":"k","total":9,"phases":[{"name":"p","weight":0.5}],"tags":{}}',
+    b'{"type":"report","job":"j","attempt":1,"done":1,"total":2.5,"counters":{"ok":1},"message":"m"}',
+    b'{"type":"entry","job":"j","attempt":1,"n":1,"level":"info","text":"t","data":{"x":[1]}}',
+    b'{"type":"artifact","job":"j","attempt":1,"n":1,"name":"a","url":"https://example.org/a"}',
+    b'{"type":"finish","job":"j","attempt":1,"n":1,"outcome":"failed","error":{"type":"E","message":"m","traceback":"t"}}',
+    b'{"type":"closing","code":1012,"reason":"restarting","retry_after_s":0.5}',
+    b"\x84\xa4type\xa6report\xa3job\xa1j\xa7attempt\x01\xa4done\xcb?\xf8\0\0\0\0\0\0",
+    b"text=a\0number=1.5\0maybe=null\0path=~/a\0any=[1]\0choice=a",
+    b"http://127.0.0.1:8000\0localhost:8000",
+    b"Bearer abc",
+    b"e-1-5:7",
+    b" 12%|###    | 12/100 [00:01<00:09, 9.81MiB/s]\r\x1b[2K3 of 4 files\n",
+    b'{"name":"a","done":1,"total":2,"unit":"it"}\n',
+    b'{"url":"http://127.0.0.1:1","job":"j","attempt":1,"token":"t"}\n{"n":1}\n',
+    b"(?P<done>\\d+)/(?P<total>\\d+)",
+)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=int, default=300, help="in all, shared by the targets")
-    parser.add_argument("--only", nargs="*", choices=sorted(TARGETS), default=sorted(TARGETS))
-    parser.add_argument("--alone", help=argparse.SUPPRESS)
+    parser.add_argument("--seconds", type=int, default=30, help="for each decoder")
+    parser.add_argument("--decoder", nargs="+", choices=sorted(TARGETS), default=sorted(TARGETS))
+    parser.add_argument("--alone", choices=sorted(TARGETS), help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if importlib.util.find_spec("atheris") is None:
+        parser.exit(2, "atheris is not installed, which leads by coverage: python -m pip install atheris\n")
     if given.alone:
         _alone(given.alone, given.seconds)
         return
-    each = max(given.seconds // len(given.only), 1)
-    failed = [name for name in given.only if _in_a_process(name, each) != 0]
-    if failed:
-        sys.exit(f"FAILED: {', '.join(failed)}; the inputs stand in crash-* files here")
+    failed = [name for name in given.decoder if not _ends_well(name, given.seconds)]
+    print(f"{len(given.decoder)} decoders, {len(failed)} of them failed", *failed)
+    sys.exit(1 if failed else 0)
 
 
-def _in_a_process(name: str, seconds: int) -> int:
-    """libFuzzer ends its process; each target has one of its own."""
-    print(f"── {name}, {seconds} s", flush=True)
-    command = [sys.executable, "-m", "tests.faults.fuzz", "--alone", name, "--seconds", str(seconds)]
-    return subprocess.run(command, check=False).returncode
+def _ends_well(name: str, seconds: int) -> bool:
+    """Try one decoder in a process of its own, because libFuzzer ends its process; say what came of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "tests.faults.fuzz", "--alone", name, "--seconds", str(seconds)]
+        ended = subprocess.run(
+            command, env={**os.environ, FOLDER: folder}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        )
+        said = ended.stdout.decode("utf-8", "replace")
+        inputs = [path.read_bytes() for path in Path(folder).iterdir() if path.is_file()]
+    runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", said)
+    well = ended.returncode == 0 and runs is not None and not inputs
+    print(f"{name}: {runs[1] if runs else 'unknown'} runs, {'nothing' if well else 'something'} found", flush=True)
+    if not well:
+        print(*(f"input: {found!r}" for found in inputs), cause_of(said), sep="\n", flush=True)
+    return well
+
+
+def cause_of(said: str) -> str:
+    """The traceback in what atheris said; the end of all, where there is none."""
+    traceback = re.search(r"=== Uncaught Python exception: ===.*?(?=\n==\d+== |\Z)", said, re.DOTALL)
+    return traceback[0][-SAID_LENGTH:] if traceback else said[-SAID_LENGTH:]
 
 
 def _alone(name: str, seconds: int) -> None:
+    """Become libFuzzer; what it finds it writes into the folder, below which stand the inputs it begins with."""
     atheris: Any = importlib.import_module("atheris")
-    atheris.instrument_all()
-    atheris.Setup([sys.argv[0], f"-max_total_time={seconds}", "-max_len=4096", "-timeout=10"], TARGETS[name])
+    for function in _ours():
+        atheris.instrument_func(function)
+    folder = Path(os.environ[FOLDER])
+    seeds = folder / "seeds"
+    seeds.mkdir()
+    for place, raw in enumerate(SEEDS):
+        (seeds / str(place)).write_bytes(raw)
+    options = [f"-max_total_time={seconds}", "-max_len=4096", "-timeout=10", "-print_final_stats=1"]
+    atheris.Setup([sys.argv[0], *options, f"-artifact_prefix={folder}/", str(seeds)], TARGETS[name])
     atheris.Fuzz()
+
+
+def _ours() -> Iterator[FunctionType]:
+    """The functions of hub and workers: to follow all of Python's own takes a minute before the first input."""
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("hub.", "workers.")):
+            here = [one for one in vars(module).values() if getattr(one, "__module__", None) == name]
+            inner = [member for one in here if isinstance(one, type) for member in vars(one).values()]
+            yield from (one for one in (*here, *inner) if isinstance(one, FunctionType) and one.__module__ == name)
 
 
 if __name__ == "__main__":

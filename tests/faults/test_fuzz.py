@@ -1,4 +1,4 @@
-"""All that reads bytes or text from outside takes any, or refuses it by a cause of its own; see `fuzz.py`."""
+"""All that reads bytes or text from outside takes any, or refuses it by a cause of its own; see `decoders.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.fuzz import TARGETS
+from tests.faults.decoders import TARGETS
 
 STEADY = settings(max_examples=40, derandomize=True, deadline=None, database=None)
 SAID = """
@@ -64,6 +64,7 @@ def test_any_bytes_are_taken_or_refused(name: str) -> None:
     @example(b"number=\xff")
     @example(b"any=\xff")
     @example(b"path=~no-such-user/file")
+    @example(b"\xff" * 64 + b":")
     @example(b"9" * 5_000 + b"-j")
     def tried(raw: bytes) -> None:
         TARGETS[name](raw)
