@@ -1,10 +1,12 @@
 """A hub that goes and comes back under many viewers of many jobs, each job a process that works on meanwhile.
 
     python -m tests.faults.restart --viewers 1000 --jobs 50 [--how kill term]
+    python -m tests.faults.restart --viewers 1000 --jobs 50 --how away --away 70 --lease 60
     python -m tests.faults.restart --viewers 2000 --jobs 50 --how at-once
 
-`kill` is `kill -9`, `term` is SIGTERM; with `at-once` so many viewers more come for the first time, all in one moment,
-just after a `kill -9`. It fails where a promise was broken, and prints figures.
+`kill` is `kill -9`, `term` is SIGTERM; `away` is `kill -9`, too, but then there is no hub for longer than a lease; with
+`at-once` so many viewers more come for the first time, all in one moment, just after a `kill -9`. It fails where a
+promise was broken, and prints figures.
 """
 
 from __future__ import annotations
@@ -63,11 +65,16 @@ class Restart:
     Args:
         folder: for the database.
         viewers, jobs: how many.
+        away_s: for how long there is no hub, where that is asked for.
+        lease_s: the setting; work that is not heard for so long is lost.
         seed: of the viewers' jitter.
     """
 
-    def __init__(self, folder: Path, viewers: int, jobs: int, seed: int = 1) -> None:
+    def __init__(
+        self, folder: Path, viewers: int, jobs: int, *, away_s: float = 0.0, lease_s: float = 60.0, seed: int = 1
+    ) -> None:
         self.folder = folder
+        self._away_s, self._lease_s = away_s, lease_s
         self._count, self._jobs_count = viewers, jobs
         self._chance = Random(seed)
         self.jobs: list[str] = []
@@ -78,7 +85,12 @@ class Restart:
 
     async def start_hub(self, port: int = 0) -> None:
         """The first, or the next on the same port and database."""
-        environ = {"BARCAST_JOBS_AT_ONCE": str(self._jobs_count), "BARCAST_REQUESTS_PER_MINUTE": "100000"}
+        environ = {
+            "BARCAST_JOBS_AT_ONCE": str(self._jobs_count),
+            "BARCAST_REQUESTS_PER_MINUTE": "100000",
+            "BARCAST_LEASE_S": str(self._lease_s),
+            "BARCAST_BEAT_S": str(min(5.0, self._lease_s / 6)),
+        }
         self.hub = await asyncio.to_thread(HubProcess, self.folder / "hub.db", (JOBS,), environ, port)
 
     async def start_jobs(self) -> None:
@@ -115,6 +127,8 @@ class Restart:
         """End the hub and start it again; returns for how long nobody was there."""
         began_s, port = time.monotonic(), self.hub.port
         await asyncio.to_thread(self.hub.kill if how != "term" else self._stop)
+        if how == "away":
+            await asyncio.sleep(self._away_s)
         await self.start_hub(port)
         return time.monotonic() - began_s
 
@@ -205,13 +219,12 @@ async def running(play: Restart) -> AsyncIterator[asyncio.TaskGroup]:
         end_left(play.folder)
 
 
-async def restarted(folder: Path, viewers: int, jobs: int, *hows: str) -> list[Figures]:
-    """Play restarts, one after the other on the same jobs: `kill`, `term` or `at-once`.
+async def restarted(play: Restart, *hows: str) -> list[Figures]:
+    """Play restarts, one after the other on the same jobs: `kill`, `term`, `away` or `at-once`.
 
     Returns:
         figures of each; it raises where a promise was broken.
     """
-    play = Restart(folder, viewers, jobs)
     async with running(play) as tasks:
         before = await asyncio.to_thread(standing, play.hub)
         runs = [] if hows == ("at-once",) else play.admit(tasks)
@@ -219,7 +232,7 @@ async def restarted(folder: Path, viewers: int, jobs: int, *hows: str) -> list[F
         figures = [await once(play, how, runs, tasks) for how in hows]
         await play.end_jobs()
         play.check()
-        seen = {job: held for viewer in play.viewers[: WATCHERS_OF_ALL * jobs] for job, held in viewer.jobs.items()}
+        seen = {job: held for viewer in play.viewers[: WATCHERS_OF_ALL * len(play.jobs)] for job, held in viewer.jobs.items()}
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)
@@ -249,11 +262,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=50)
-    parser.add_argument("--how", nargs="+", choices=["kill", "term", "at-once"], default=["kill"])
+    parser.add_argument("--how", nargs="+", choices=["kill", "term", "away", "at-once"], default=["kill"])
+    parser.add_argument("--away", type=float, default=0.0, help="seconds without a hub")
+    parser.add_argument("--lease", type=float, default=60.0, help="seconds; the hub's setting")
     asked = parser.parse_args()
     raise_file_limit()
     with tempfile.TemporaryDirectory(prefix="restart-") as folder:
-        for figures in asyncio.run(restarted(Path(folder), asked.viewers, asked.jobs, *asked.how)):
+        play = Restart(Path(folder), asked.viewers, asked.jobs, away_s=asked.away, lease_s=asked.lease)
+        for figures in asyncio.run(restarted(play, *asked.how)):
             print(figures)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     print(f"largest process: {peak // 1024} MiB")
