@@ -232,7 +232,8 @@ async def restarted(play: Restart, *hows: str) -> list[Figures]:
         figures = [await once(play, how, runs, tasks) for how in hows]
         await play.end_jobs()
         play.check()
-        seen = {job: held for viewer in play.viewers[: WATCHERS_OF_ALL * len(play.jobs)] for job, held in viewer.jobs.items()}
+        some = play.viewers[: WATCHERS_OF_ALL * len(play.jobs)]
+        seen = {job: held for viewer in some for job, held in viewer.jobs.items()}
         for run in runs:
             run.cancel()
         await asyncio.gather(*runs, return_exceptions=True)

@@ -66,6 +66,7 @@ class FakeHub:
         self.port = 0
         self._address_file = address_file
         self._sockets: set[ServerConnection] = set()
+        self._transports: list[asyncio.Transport] = []
         self._news = asyncio.Event()
         self._server: Server | None = None
 
@@ -80,7 +81,10 @@ class FakeHub:
 
     async def start(self, port: int = 0) -> None:
         """Listen on a port, a free one unless given, and write the address file."""
-        self._server = await serve(self._serve, "127.0.0.1", port, subprotocols=self.subprotocols, ping_interval=None)
+        self._server = await serve(
+            self._serve, "127.0.0.1", port, subprotocols=self.subprotocols, ping_interval=None,
+            create_connection=known(self._transports),
+        )  # fmt: skip
         self.port = next(iter(self._server.sockets)).getsockname()[1]
         if self._address_file is not None:
             self._address_file.write_bytes(msgspec.json.encode({"url": self.url, "pid": 1}))
@@ -88,10 +92,13 @@ class FakeHub:
     async def stop(self) -> None:
         """Vanish without a word."""
         if self._server is not None:
-            for socket in list(self._sockets):
-                socket.transport.abort()
+            for transport in self._transports:
+                transport.abort()
             self._server.close()
             await self._server.wait_closed()
+            for transport in self._transports:  # of those that came meanwhile, too
+                transport.abort()
+            self._transports.clear()
             self._server = None
 
     @property
@@ -192,3 +199,15 @@ class FakeHub:
 async def _send(socket: ServerConnection, message: ToWorker) -> None:
     encoding = SUBPROTOCOLS[socket.subprotocol or "barcast.v1.json"]
     await socket.send(encode(message, encoding), text=encoding == "json")
+
+
+def known(transports: list[asyncio.Transport]) -> type[ServerConnection]:
+    """Connections whose transports are put into a list before anything is said over them."""
+
+    class Known(ServerConnection):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            assert isinstance(transport, asyncio.Transport)
+            transports.append(transport)
+            super().connection_made(transport)
+
+    return Known

@@ -17,7 +17,11 @@ from workers.celery import connect, current_job
 SERVER = f"redis+socket://{os.environ['QUEUES_REDIS']}"
 RESULTS = SERVER if "QUEUES_RESULTS" in os.environ else None  # in workers: who publishes here does not ask for them
 app = Celery("shop", broker=SERVER, backend=RESULTS)
-app.conf.update(worker_prefetch_multiplier=1, broker_connection_retry_on_startup=True)
+app.conf.update(
+    worker_prefetch_multiplier=1,
+    broker_connection_retry_on_startup=True,
+    worker_lost_wait=1.0,  # seconds; by default Celery now and then takes 10 to tell that a process of its own is dead
+)
 connect(app)
 
 
