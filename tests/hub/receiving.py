@@ -57,6 +57,7 @@ class Played:
 
     Attributes:
         moods: how the next requests are answered, one each; the last for all further ones.
+        about: how those about some jobs are answered instead.
         heard: all requests.
         taken: those that were answered with 2xx.
         headers: of each answer.
@@ -65,6 +66,7 @@ class Played:
     def __init__(self, port: int) -> None:
         self.port = port
         self.moods: list[Mood] = [200]
+        self.about: dict[str, Mood] = {}
         self.headers: dict[str, str] = {}
         self.heard: list[Heard] = []
         self.taken: list[Heard] = []
@@ -89,8 +91,11 @@ class Played:
                 pass
         writer.close()
 
+    def _next(self) -> Mood:
+        return self.moods.pop(0) if len(self.moods) > 1 else self.moods[0]
+
     async def _answer(self, heard: Heard, writer: asyncio.StreamWriter) -> bool:
-        mood = self.moods.pop(0) if len(self.moods) > 1 else self.moods[0]
+        mood = self.about.get(heard.about[1]) or self._next()
         status = mood if isinstance(mood, int) else 200
         self.heard.append(heard)
         if 200 <= status < 300 and mood not in ("hang", "cut", "drip"):
