@@ -86,6 +86,10 @@ class Delivery:
             self._moved[held] = None
             self._at_pace()
 
+    def hurry(self) -> None:
+        """A viewer changed lanes, and what it is owed there may be due at once."""
+        self._soon()
+
     def touch(self, viewer: Viewing) -> None:
         """A viewer has frames to be written at the end of this turn."""
         self._writing[viewer] = None

@@ -186,6 +186,7 @@ class Viewer(Session[FromViewer]):
             self._slow = not visible
             for topic in self._topics:
                 self.hub.rooms.repace(topic, self, self.encoding, slow=self._slow)
+            self.hub.delivery.hurry()
 
     def _leave(self, topic: str) -> None:
         self._topics.discard(topic)

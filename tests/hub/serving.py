@@ -133,10 +133,11 @@ class Served:
         self.opened: AsyncExitStack
 
     async def socket(self, path: str, encoding: str | None = "json", **options: Any) -> ClientConnection:
-        """A bare WebSocket."""
+        """A bare WebSocket; what the test does not read waits in it, or its closing would wait for that."""
         offered = {"subprotocols": [Subprotocol(f"barcast.v1.{encoding}")]} if encoding else {}
         url = f"ws://127.0.0.1:{self.port}{path}"
-        opening = connect(url, compression=None, ping_interval=None, **{"max_size": None, **offered, **options})
+        limits = {"max_size": None, "max_queue": None}
+        opening = connect(url, compression=None, ping_interval=None, **{**limits, **offered, **options})
         return await self.opened.enter_async_context(opening)
 
     async def viewer(self, encoding: str = "json", **options: Any) -> Client:

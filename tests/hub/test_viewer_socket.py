@@ -494,7 +494,7 @@ async def test_a_tab_that_says_hello_hidden_is_hidden(db: Path) -> None:
 
 
 async def test_a_tab_that_is_shown_again_has_the_newest_state_at_once(db: Path) -> None:
-    async with serving(db, hidden_interval_s=3600.0) as hub:
+    async with serving(db, hidden_interval_s=3600.0, heartbeat_s=3600.0, stall_s=3600.0) as hub:
         work = await hub.outside(total=100)
         shown, hidden = await hub.watching(f"job:{work.id}"), await hub.watching(f"job:{work.id}")
         await hidden.say("visible", value=False)
