@@ -67,6 +67,11 @@ def test_a_path_in_the_home_folder_is_found_there() -> None:
     assert parameter("p", "~/a", schema, Path("/here")) == str(Path.home() / "a")
 
 
+def test_a_path_in_the_home_of_somebody_unknown_is_refused() -> None:
+    with pytest.raises(Invalid, match="~nobody-of-that-name/a"):
+        parameter("p", "~nobody-of-that-name/a", {"type": "string", "format": "path"}, Path("/here"))
+
+
 def test_parameters_are_found_by_name() -> None:
     schema = {"properties": {"a": TEXT, "b": {"type": "integer"}}}
     assert parameters(["b=2", "a=1"], schema) == {"a": "1", "b": 2}

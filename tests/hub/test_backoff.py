@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from hub.backoff import backoff_ms, chance, failures
+from hub.backoff import backoff_ms, chance, failures, full_jitter_ms
 from hub.state import JobFacts, JobState, Place
 
 
@@ -47,6 +47,13 @@ def test_neither_interruptions_nor_retries_by_hand_make_the_wait_longer() -> Non
     assert failures(given, JobState(attempt=3, max_attempts=5)) == 1  # interrupted twice
     assert failures(given, JobState(attempt=4, max_attempts=6)) == 1  # by hand after all had failed
     assert failures(given, JobState(attempt=1, max_attempts=9)) == 1  # a row that somebody else made longer
+
+
+def test_full_jitter_is_anything_up_to_a_ceiling_that_doubles_up_to_its_own() -> None:
+    assert [full_jitter_ms(5.0, 60.0, failures, 1.0) for failures in (1, 2, 3, 4, 5, 10_000)] == [
+        5_000, 10_000, 20_000, 40_000, 60_000, 60_000,
+    ]  # fmt: skip
+    assert full_jitter_ms(5.0, 60.0, 2, 0.0) == 0
 
 
 def test_chance_is_the_same_each_time_and_spread_over_jobs_and_attempts() -> None:

@@ -117,6 +117,13 @@ def test_a_report_starts_work_that_was_opened_over_http() -> None:
     assert events(change) == ["started"]
 
 
+@pytest.mark.parametrize(("told", "believed"), [(T0 - 5_000, T0 - 5_000), (T0 + 1, T0), (0, T0), (None, T0)])
+def test_work_from_outside_may_have_begun_before_it_was_told_of(told: int | None, believed: int) -> None:
+    job = made("outside")
+    job.open(Open(id=0, job="j1", attempt=1, started_at=told), "host/1", T0)
+    assert job.state.started_at == job.state.working_since == believed
+
+
 def test_launching_is_stored_before_anything_is_started() -> None:
     job = made()
     change = job.launching(T0 + 1)

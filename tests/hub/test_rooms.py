@@ -44,6 +44,13 @@ def test_rooms_know_who_is_in_them(desk: Desk) -> None:
     assert rooms.watching("x")
 
 
+def test_rooms_and_those_in_them_are_counted_for_the_feed_and_for_jobs(desk: Desk) -> None:
+    assert (desk.rooms.occupied, desk.rooms.subscriptions) == ({"jobs": 0, "job": 0}, {"jobs": 0, "job": 0})
+    watcher(desk)
+    watcher(desk, "job:j1")
+    assert (desk.rooms.occupied, desk.rooms.subscriptions) == ({"jobs": 1, "job": 1}, {"jobs": 1, "job": 2})
+
+
 def test_a_room_that_is_empty_is_forgotten_but_the_feed_is_not(desk: Desk) -> None:
     screen = watcher(desk)
     screen.leave("job:j1")

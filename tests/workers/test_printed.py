@@ -70,6 +70,14 @@ def test_it_does_not_matter_where_the_output_is_cut(parts: list[bytes], size: in
     assert printed(*cut)[1] == printed(whole)[1]
 
 
+def test_what_was_begun_before_something_is_missing_is_not_completed_by_what_comes() -> None:
+    reader = Printed()
+    reader.feed("begun ä".encode()[:-1])
+    reader.forget()
+    assert reader.rest == ""
+    assert reader.feed(b"new\n") == (["new"], ["new"])
+
+
 def test_recent_lines_are_few_and_say_how_many_are_missing() -> None:
     recent = Recent(most=3, interval_s=0.5)
     recent.add([str(n) for n in range(10)], left_out=5)
