@@ -3,9 +3,16 @@
 /** @param {Element} element @returns {boolean} */
 const canHave = (element) => element.isConnected && element.checkVisibility() && !element.matches(':disabled');
 
-/** @param {ParentNode} root @returns {HTMLElement[]} the links of all rows that are shown, from the first to the last */
+/**
+ * Whether each is seen is not asked: the browser would lay out every row that is scrolled away.
+ *
+ * @param {ParentNode} root
+ * @returns {HTMLElement[]} the links of all rows that are not hidden, from the first to the last
+ */
 export const rowLinks = (root) =>
-  [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('.row .title'))].filter(canHave);
+  [.../** @type {NodeListOf<HTMLElement>} */ (root.querySelectorAll('.row .title'))].filter(
+    (link) => !link.closest('[hidden]'),
+  );
 
 export class Focus {
   /** @type {Element|null} */

@@ -8,12 +8,14 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import BrowserContext, Locator, Page, expect
+from playwright.async_api import BrowserContext, Locator, Page, Route, expect
 
 from tests.serving import HubProcess
 from tests.web.browsing import Worker, opened
+from tests.web.told import ended, job
 
 JOBS = str(Path(__file__).parent / "errands.py")
 # What has the focus, and around it what is outlined: a focused title outlines its whole row.
@@ -162,6 +164,24 @@ async def test_a_job_that_ends_while_its_cancel_is_asked_about_leaves_the_focus_
     await worker.lasting("finish", outcome="succeeded")
     await expect(page.get_by_role("dialog")).to_be_hidden()
     await expect(title(page, worker.job)).to_be_focused()
+
+
+async def test_the_focus_stays_on_the_button_that_shows_older_jobs(hub: HubProcess, context: BrowserContext) -> None:
+    async def tell(route: Route) -> None:
+        page = int(re.sub(r"\D", "", urlsplit(route.request.url).query.partition("after=")[2]) or 0)
+        older = job(page, "media.thumbs", f"Thumbnails {page}", **ended("13:00:00", 60, "succeeded"))
+        if page:  # until it says that it waits
+            await route.request.frame.wait_for_selector(".older [disabled], .older [aria-disabled=true]")
+        await route.fulfill(json={"jobs": [older], "next": str(page + 1)})
+
+    await context.route("**/api/jobs?*", tell)
+    page = await opened(context, f"{hub.url}/?tab=finished")
+    older = page.get_by_role("button", name="Show older")
+    await older.focus()
+    for number in (1, 2):
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_text(f"Thumbnails {number}")).to_be_visible()
+        await expect(older).to_be_focused()
 
 
 async def test_single_keys_are_switched_off_and_stay_off(hub: HubProcess, context: BrowserContext) -> None:

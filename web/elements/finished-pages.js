@@ -1,7 +1,7 @@
 /** Ended jobs that the feed no longer holds, asked for a page at a time. */
 import { ENDED } from '../api.js';
 import { addressOf } from '../order.js';
-import { h, show } from './dom.js';
+import { h, set, show } from './dom.js';
 
 /** @typedef {import('../order.js').Wish} Wish */
 
@@ -11,7 +11,7 @@ export class FinishedPages {
   /** @type {string|null} */
   #next = null;
   loading = false;
-  #button = h('button', { type: 'button', class: 'btn', click: () => this.#load() }, 'Show older');
+  #button = h('button', { type: 'button', class: 'btn', click: () => this.#more() }, 'Show older');
   element = h('p', { class: 'older', hidden: true }, this.#button);
 
   /** @param {import('../app.js').App} app */
@@ -31,13 +31,18 @@ export class FinishedPages {
   /** @param {boolean} recentOnly */
   paint(recentOnly) {
     show(this.element, !recentOnly && this.#next !== null);
-    this.#button.disabled = this.loading;
+    set(this.#button, 'aria-disabled', this.loading ? 'true' : null); // one that is disabled would lose the focus
+  }
+
+  #more() {
+    if (!this.loading) this.#load();
   }
 
   async #load() {
     const wish = /** @type {Wish} */ (this.#wish);
     const status = ENDED.includes(wish.status) ? [wish.status] : ENDED;
     this.loading = true;
+    this.app.refresh();
     const parent = wish.q || wish.status ? null : ''; // a filter finds jobs that others started, too
     const page = await this.app.api.jobs({ status, q: wish.q, parent, after: this.#next }).catch(() => null);
     this.loading = false;
