@@ -10,7 +10,7 @@ The floors of the house; each file imports only from those before it (a test rea
     shown outbox room rooms                   # who is shown what; pure up to here
     rows summary schedule rate family feed histogram traffic   # pure, too
     javascript naming module                  # the page's sources
-    schema file batch reader writer store checkup backup    # SQLite
+    schema file seal batch reader writer store checkup backup    # SQLite
     outlet conversation transport listener server  # bytes that leave and come
     clock auth held chronicle keys past alarm pulse delivery hub household stack remains starter runner intake
     signing notice receiver webhook           # who is told elsewhere

@@ -107,7 +107,11 @@ def _store(seen: Seen) -> Iterator[Finding]:
         failures = numbers.get("barcast_commit_failures_total", 0)
         why = f" ({plain(seen.unready)})" if seen.unready else ""
         what = f"the hub cannot store: {failures:,.0f} commits have failed, and nothing is acknowledged{why}"
-        yield Finding("store_failing", what, "look at the disk, and for what else uses the file; then `barcast check`")
+        do = (
+            "look at the disk, and for what else uses the file; then `barcast check`; where the file is damaged or "
+            "gone, stop the hub and restore a backup"
+        )
+        yield Finding("store_failing", what, do)
     waiting = numbers.get("barcast_store_waiting", 0)
     if waiting > WAITING:
         what = f"{waiting:,.0f} changes wait to be stored: the disk is slower than the work"

@@ -119,15 +119,16 @@ def look(remote: Remote) -> Seen:
     asked = time.time()
     numbers, version = measured(remote.get("/metrics").decode())
     middle = (asked + time.time()) / 2
+    why = unready(remote)
     return Seen(
         url=remote.url,
         numbers=numbers,
         version=version,
         skew_s=numbers["barcast_time_seconds"] - middle,
         summary=msgspec.json.decode(remote.get("/api/summary"), type=SummaryView),
-        stuck=[job for job in jobs(remote, "stuck", "true") if is_stuck(job)],
-        failed=jobs(remote, "status", "failed"),
-        unready=unready(remote),
+        stuck=[job for job in jobs(remote, why, "stuck", "true") if is_stuck(job)],
+        failed=jobs(remote, why, "status", "failed"),
+        unready=why,
     )
 
 
@@ -140,9 +141,14 @@ def unready(remote: Remote) -> str | None:
     return None
 
 
-def jobs(remote: Remote, name: str, value: str) -> list[JobView]:
-    """The newest jobs of a sort."""
-    answer = remote.get("/api/jobs", [(name, value), ("limit", str(MOST))])
+def jobs(remote: Remote, unready: str | None, name: str, value: str) -> list[JobView]:
+    """The newest jobs of a sort; none from a hub that is not ready and cannot read its database either."""
+    try:
+        answer = remote.get("/api/jobs", [(name, value), ("limit", str(MOST))])
+    except Refused:
+        if unready is None:
+            raise
+        return []
     return msgspec.json.decode(answer, type=JobList).jobs
 
 

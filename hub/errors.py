@@ -227,7 +227,20 @@ class Damaged(StoreError):
     """Its content is not what SQLite wrote."""
 
     cause = "it is damaged"
-    advice = "keep the file, look at it with `barcast check`, and go on with the newest backup or another --db"
+    advice = (
+        "stop any hub that has it open, keep the file, look at it with `barcast check`, and go on with the newest "
+        "backup or another --db"
+    )
+
+
+class Replaced(StoreError):
+    """The file that is open was removed, or another was put in its place."""
+
+    cause = "its file was removed or replaced"
+    advice = (
+        "stop the hub, then put the file back, or restore a backup without the -wal and -shm that are left of the "
+        "former one, and look at it with `barcast check`"
+    )
 
 
 class Newer(StoreError):

@@ -21,6 +21,7 @@ OF_SQLITE: dict[int, type[StoreError]] = {
     sqlite3.SQLITE_LOCKED: Locked,
     sqlite3.SQLITE_FULL: Full,
     sqlite3.SQLITE_IOERR_SHMSIZE: Full,  # no room for the index of the write-ahead log
+    sqlite3.SQLITE_IOERR_SHORT_READ: Damaged,  # cut short under whoever reads it
     sqlite3.SQLITE_READONLY: ReadOnly,
     sqlite3.SQLITE_PERM: ReadOnly,
     sqlite3.SQLITE_IOERR: DiskFailed,
@@ -97,10 +98,25 @@ def looking(path: Path, busy_s: float) -> Iterator[sqlite3.Connection]:
     Args:
         path: the file.
         busy_s: seconds of patience with another process's lock.
+
+    Raises:
+        Damaged: the file is empty, and its log is not.
     """
+    begun(path)
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True, timeout=busy_s, isolation_level=None)) as connection:
         yield connection
+
+
+def begun(path: Path) -> None:
+    """See to it that a log is not without its file: SQLite would take that for a new one, and remove the log.
+
+    Raises:
+        Damaged: the file is empty or not there, and its log is not.
+    """
+    log = path.resolve().with_name(f"{path.resolve().name}-wal")
+    if log.exists() and log.stat().st_size and not (path.exists() and path.stat().st_size):
+        raise Damaged(f"{path}: expected the database that {log.name} is of, got an empty file")
 
 
 def identify(connection: sqlite3.Connection, path: Path) -> int:
@@ -129,6 +145,7 @@ def check(path: Path, busy_s: float) -> None:
         StoreError: not a database of ours, newer than this Barcast, or damaged.
         OSError, sqlite3.Error: not a database at all, or not to be opened.
     """
+    begun(path)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
     with looking(path, busy_s) as connection:
         identify(connection, path)

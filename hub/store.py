@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Container, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +16,7 @@ from hub.file import check, explained, held
 from hub.reader import Reader
 from hub.rows import ArtifactRow, CheckpointRow, Counts, JobRow, Note, RunRow, Write
 from hub.schema import PREPARE, STORE, VERSION, migration
+from hub.seal import Seal
 from hub.settings import Settings
 from hub.writer import Writer
 
@@ -50,6 +52,8 @@ class Store(Reader, Writer):
         self._writing = writing
         self._reading = reading
         self._opened = opened
+        self._seal = Seal(path, settings.busy_s)
+        self._written: list[str] | None = None
 
     @classmethod
     async def open(cls, path: Path, settings: Settings) -> Store:
@@ -93,6 +97,7 @@ class Store(Reader, Writer):
         rows = await self._read("SELECT value FROM meta WHERE key = :key", {"key": key})
         with explained(self.path):
             await self._writing.execute("INSERT OR REPLACE INTO meta (key, value) VALUES (?, ?)", [key, value])
+            self._seal.renew()
         return next((bytes(before) for [before] in rows), None)
 
     async def retain(self, now: int, leaving: Leaving = _untold) -> list[str]:
@@ -166,7 +171,25 @@ class Store(Reader, Writer):
 
     async def _write(self, values: list[str]) -> None:
         with explained(self.path):
+            if self._seal.broken():
+                await self._examine()
+            if values is not self._written:  # else they are in the file, which was away for a moment
+                await self._commit_once(values)
+                self._written = values
+            self._seal.renew()
+            self._written = None
+
+    async def _commit_once(self, values: list[str]) -> None:
+        try:
             await self._writing.execute_fetchall(STORE, values)
+        except sqlite3.OperationalError:  # no word of damage; what was half written is the hub's own
+            self._seal.renew()
+            raise
+
+    async def _examine(self) -> None:
+        """Another program wrote to the files: see that they are sound, and that a commit behind it will be found."""
+        await asyncio.to_thread(self._seal.examine)
+        await self._writing.execute_fetchall("PRAGMA wal_checkpoint(TRUNCATE)")  # a log with garbage in it ends there
 
 
 def _nothing() -> None:
