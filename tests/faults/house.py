@@ -27,7 +27,7 @@ WORKS = Path(__file__).parent / "works"
 MARK = "BARCAST_MATRIX"  # carried by every process that is started, with the name of its cell
 LIMITS = {
     "BARCAST_LEASE_S": "3",  # work from outside says three times within it that it lives
-    "BARCAST_GIVE_UP_S": "2",
+    "BARCAST_GIVE_UP_S": "6",  # a worker that waits to come back does so within this, also on a busy machine
     "BARCAST_GRACE_S": "2",
     "BARCAST_KILL_S": "0.5",
     "BARCAST_JOBS_AT_ONCE": "100",

@@ -111,6 +111,8 @@ async def test_a_job_that_is_being_deleted_takes_no_change_that_would_be_lost_wi
     async with serving(db, KINDS, keep_s=0.001, retention_interval_s=3600) as hub:
         work = await hub.started("import-orders")
         await work.finish("failed")
+        ended_at = (await hub.http.get(f"/api/jobs/{work.id}")).json()["finished_at"]
+        await hub.until(lambda: hub.service.clock.now() > ended_at + 1)  # older than what is kept
         deleting, free = held_up(hub.service.hub.store)
         retained = asyncio.create_task(hub.service._retain())
         await soon(deleting)
