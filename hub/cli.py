@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from hub import journal, words
+from hub import __version__, journal, words
 from hub.commands import COMMANDS
 from hub.doctor import doctor
 from hub.errors import BarcastError, BeyondLoopback, HubError
@@ -65,7 +65,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="barcast", prog_name="barcast")
+@click.version_option(__version__, prog_name="barcast")
 def barcast() -> None:
     """A real-time hub for job progress."""
 
